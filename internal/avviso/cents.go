@@ -62,6 +62,6 @@ func ParseDecimal(s string) (Cents, error) {
 	if len(whole) > 9 {
 		return 0, fmt.Errorf("%w: amount is too large", ErrMalformed)
 	}
-	n, _ := strconv.ParseInt("0"+whole+(dec+"00")[:2], 10, 64) // cannot fail: at most 12 digits
+	n, _ := strconv.ParseInt("0"+whole+(dec + "00")[:2], 10, 64) // cannot fail: at most 12 digits
 	return Cents(n), nil
 }
