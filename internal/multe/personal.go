@@ -1,0 +1,153 @@
+package multe
+
+import (
+	"log/slog"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"preavviso/internal/fault"
+)
+
+// redaction stands for personal data wherever they would be printed by
+// accident. Code that really means the value converts it: string(plate).
+const redaction = "•••"
+
+// Plate is a vehicle's plate, in capitals, letters and digits only.
+type Plate string
+
+// MaxPlate is longer than any plate in use in Europe.
+const MaxPlate = 12
+
+// ParsePlate normalises a plate as typed: spaces, dots and dashes go, letters
+// become capitals. Anything else but letters A–Z and digits is refused.
+func ParsePlate(s string) (Plate, error) {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z':
+			b.WriteRune(r - 'a' + 'A')
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case r == ' ', r == '-', r == '.':
+		default:
+			return "", fault.New(fault.Invalid, "verbale.bad_plate", "La targa può avere solo lettere senza accenti e cifre.")
+		}
+	}
+	if n := b.Len(); n < 2 || n > MaxPlate {
+		return "", fault.New(fault.Invalid, "verbale.bad_plate", "La targa deve avere da 2 a 12 caratteri.")
+	}
+	return Plate(b.String()), nil
+}
+
+// LogValue redacts the plate in logs.
+func (Plate) LogValue() slog.Value { return slog.StringValue(redaction) }
+
+// String redacts the plate in formatted text.
+func (Plate) String() string { return redaction }
+
+// CF is the codice fiscale or partita IVA of a debtor or payer.
+type CF string
+
+// LogValue redacts the CF in logs.
+func (CF) LogValue() slog.Value { return slog.StringValue(redaction) }
+
+// String redacts the CF in formatted text.
+func (CF) String() string { return redaction }
+
+// Debtor is who owes the amount of a verbale (or, in a [Payment], who paid it):
+// a person with Surname and Name, or a company with Company.
+//
+// The lengths are those of EPaywsoCommonTypes.xsd SoggettoType.
+type Debtor struct {
+	Surname  string `json:"surname,omitempty"` // ≤ 70
+	Name     string `json:"name,omitempty"`    // ≤ 70
+	Company  string `json:"company,omitempty"` // ≤ 70, instead of the two above
+	CF       CF     `json:"cf"`                // ≤ 35
+	Address  string `json:"address,omitempty"` // ≤ 70, without number
+	Civico   string `json:"civico,omitempty"`  // ≤ 16
+	CAP      string `json:"cap,omitempty"`     // ≤ 16
+	City     string `json:"city,omitempty"`    // ≤ 35
+	Province string `json:"province,omitempty"`
+	Nation   string `json:"nation,omitempty"` // ISO 3166 alpha-2, capitals
+	Email    string `json:"email,omitempty"`  // ≤ 256
+}
+
+// LogValue redacts the debtor in logs.
+func (Debtor) LogValue() slog.Value { return slog.StringValue(redaction) }
+
+// String redacts the debtor in formatted text.
+func (Debtor) String() string { return redaction }
+
+// GoString redacts the debtor under %#v.
+func (Debtor) GoString() string { return redaction }
+
+// emails is EPaywsoCommonTypes.xsd EMailAddress with a domain that has a dot,
+// which the stricter copy of the schema in epaywso2services demands.
+var emails = regexp.MustCompile(`^[a-zA-Z0-9_.+\-]+@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)+$`)
+
+var nations = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// cfs accepts a codice fiscale (omocodia included), a partita IVA and the
+// identifiers of foreigners, which have no common form. ANONIMO is not a debtor.
+var cfs = regexp.MustCompile(`^[A-Z0-9]{2,35}$`)
+
+// Validate checks a debtor typed by the office against what the platform can
+// carry. The error names the field, never its content.
+func (d Debtor) Validate() error {
+	bad := func(field, why string) error {
+		return fault.New(fault.Invalid, "debtor."+field, why)
+	}
+	person := d.Surname != "" || d.Name != ""
+	switch {
+	case person && d.Company != "":
+		return bad("both", "Indicare una persona (cognome e nome) oppure una ditta, non entrambe.")
+	case !person && d.Company == "":
+		return bad("missing", "Indicare cognome e nome oppure la ragione sociale.")
+	case person && (d.Surname == "" || d.Name == ""):
+		return bad("name", "Per una persona servono sia il cognome sia il nome.")
+	case !cfs.MatchString(string(d.CF)) || d.CF == "ANONIMO":
+		return bad("cf", "Il codice fiscale del debitore manca o contiene caratteri non ammessi.")
+	case d.Nation != "" && !nations.MatchString(d.Nation):
+		return bad("nation", "La nazione va indicata con due lettere maiuscole, per esempio IT.")
+	case d.Email != "" && (len(d.Email) > 256 || !emails.MatchString(d.Email)):
+		return bad("email", "L'indirizzo e-mail del debitore non è valido.")
+	}
+	for _, f := range []struct {
+		name, value string
+		max         int
+	}{
+		{"surname", d.Surname, 70}, {"name", d.Name, 70}, {"company", d.Company, 70},
+		{"address", d.Address, 70}, {"civico", d.Civico, 16}, {"cap", d.CAP, 16},
+		{"city", d.City, 35}, {"province", d.Province, 35},
+	} {
+		if err := checkText(f.value, f.max); err != nil {
+			return fault.Wrap(fault.Invalid, "debtor."+f.name, "Un dato del debitore è troppo lungo o contiene caratteri non ammessi.", err)
+		}
+	}
+	return nil
+}
+
+type textError string
+
+func (e textError) Error() string { return string(e) }
+
+// checkText accepts valid UTF-8 of at most max characters, without control
+// characters (XML 1.0 cannot carry most of them) and without space at the ends
+// (the platform trims, and what was printed must be what is stored).
+func checkText(s string, max int) error {
+	switch {
+	case !utf8.ValidString(s):
+		return textError("not UTF-8")
+	case utf8.RuneCountInString(s) > max:
+		return textError("too long")
+	case strings.TrimSpace(s) != s:
+		return textError("space at the ends")
+	}
+	for _, r := range s {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfffe || r == 0xffff || r == utf8.RuneError {
+			return textError("control character")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,291 @@
+package multe
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"preavviso/internal/avviso"
+	"preavviso/internal/fault"
+)
+
+// VerbaleState says where a verbale is in its life.
+type VerbaleState string
+
+const (
+	VerbaleIssued    VerbaleState = "issued"    // the slip is on the windscreen
+	VerbaleFinalised VerbaleState = "finalised" // the office recorded it, with a register number
+	VerbaleSettled   VerbaleState = "settled"   // paid at least what was due on the day
+	VerbaleCancelled VerbaleState = "cancelled" // annulled in autotutela; final
+)
+
+type verbaleMove string
+
+// verbaleMoves is the life of a verbale: style.md B6 and B18.5. A settled one
+// may still be finalised: points on a licence need the owner even when the money
+// has come; it stays settled.
+var verbaleMoves = moves[VerbaleState, verbaleMove]{
+	"finalise":         {from: []VerbaleState{VerbaleIssued}, to: VerbaleFinalised},
+	"finalise settled": {from: []VerbaleState{VerbaleSettled}, to: VerbaleSettled},
+	"settle":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised}, to: VerbaleSettled},
+	"cancel":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised}, to: VerbaleCancelled},
+}
+
+// The bounds of what a warden may enter.
+const (
+	MaxPlace      = 140 // one line and a half of the slip
+	MaxVehicle    = 70
+	MaxNorm       = 40
+	MaxConduct    = 300
+	MaxWarden     = 20
+	MaxReference  = 20
+	MaxSteps      = 5
+	MaxFineCents  = 9_999_999 // 99,999.99 euro: no fine of the Codice della Strada comes near
+	MaxFuture     = 15 * time.Minute
+	MaxPast       = 90 * 24 * time.Hour // art. 201 CdS: later nothing can be notified
+	MaxRegister   = 30
+	causaleLength = 90 // what a notice prints (guida tecnica 3.5.1, AVVISO.OGGETTO); the XSD allows 100
+)
+
+// Violation is what the warden saw.
+type Violation struct {
+	Norm    string // "art. 158 c. 2 e 6 CdS"
+	Conduct string // the fact, in words
+}
+
+// Step is one printed amount: due through LastDay, the last step for ever.
+type Step struct {
+	Cents   Cents
+	LastDay Day // zero in the last step only
+}
+
+// Slip is what a handheld says about a preavviso it printed. It is the body of
+// an issue: two slips are the same request exactly when they are equal.
+type Slip struct {
+	ID        VerbaleID
+	Position  PositionID
+	Number    avviso.Number
+	Reference string // number printed on the slip; "" means the codice avviso is used
+	Plate     Plate
+	Nation    string // of the plate, ISO 3166 alpha-2
+	Vehicle   string // kind, make and colour as seen; may be ""
+	Place     string
+	Violation Violation
+	Warden    string // matricola
+	IssuedAt  time.Time
+	Offline   bool // no network when it was printed
+	Steps     []Step
+}
+
+// Validate checks a slip as it arrived; received is the server's time. The error
+// names the field, never personal data.
+func (s Slip) Validate(received time.Time) error {
+	bad := func(field, detail string) error { return fault.New(fault.Invalid, "verbale.bad_"+field, detail) }
+	switch {
+	case !ValidID(string(s.ID)):
+		return bad("id", "L'identificativo del verbale deve essere un UUID di 32 cifre esadecimali minuscole.")
+	case s.Position == "" || s.Number.IsZero():
+		return bad("code", "Manca il codice avviso.")
+	case !nations.MatchString(s.Nation):
+		return bad("nation", "La nazione della targa va indicata con due lettere maiuscole, per esempio IT.")
+	case s.IssuedAt.After(received.Add(MaxFuture)):
+		return bad("issued_at", "La data del verbale è nel futuro: controllare l'orologio del palmare.")
+	case s.IssuedAt.Before(received.Add(-MaxPast)):
+		return bad("issued_at", "La data del verbale è troppo indietro nel tempo: controllare l'orologio del palmare.")
+	case s.Reference != "" && !validReference(s.Reference, MaxReference):
+		return bad("reference", "Il numero del preavviso ha al massimo 20 caratteri: lettere, cifre, punto e trattino.")
+	}
+	if p, err := ParsePlate(string(s.Plate)); err != nil || p != s.Plate {
+		return bad("plate", "La targa deve avere da 2 a 12 lettere maiuscole o cifre.")
+	}
+	for _, f := range []struct {
+		name, value string
+		max         int
+		required    bool
+	}{
+		{"vehicle", s.Vehicle, MaxVehicle, false},
+		{"place", s.Place, MaxPlace, true},
+		{"norm", s.Violation.Norm, MaxNorm, true},
+		{"conduct", s.Violation.Conduct, MaxConduct, true},
+		{"warden", s.Warden, MaxWarden, true},
+	} {
+		if checkText(f.value, f.max) != nil || f.required && f.value == "" {
+			return bad(f.name, fmt.Sprintf("Un campo del verbale manca, supera %d caratteri o contiene caratteri non ammessi.", f.max))
+		}
+	}
+	return checkSteps(s.Steps, DayOf(s.IssuedAt))
+}
+
+func checkSteps(steps []Step, issued Day) error {
+	bad := fault.New(fault.Invalid, "verbale.bad_steps", "Gli importi devono essere da 1 a 5, crescenti, ciascuno con la sua ultima data valida; l'ultimo senza data.")
+	if len(steps) < 1 || len(steps) > MaxSteps {
+		return bad
+	}
+	for i, s := range steps {
+		last := i == len(steps)-1
+		if s.Cents < 1 || s.Cents > MaxFineCents || last != s.LastDay.IsZero() {
+			return bad
+		}
+		if i > 0 && s.Cents <= steps[i-1].Cents {
+			return bad
+		}
+		if !last && s.LastDay.Compare(issued) < 0 || !last && i > 0 && s.LastDay.Compare(steps[i-1].LastDay) <= 0 {
+			return bad
+		}
+	}
+	return nil
+}
+
+func validReference(s string, max int) bool {
+	if len(s) == 0 || len(s) > max {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !alnum(s[i:i+1]) && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// Verbale is the warden's record of a violation. What was printed (Slip) never
+// changes; what the office adds is in Record.
+type Verbale struct {
+	Creditor   CreditorID
+	Device     DeviceID
+	Slip       Slip
+	Digest     Digest // of the body that issued it: tells a repetition from a conflict
+	ReceivedAt time.Time
+	State      VerbaleState
+	Record     *Record // nil until finalised
+	Version    uint64
+	Changed    time.Time
+}
+
+// Record is what the office adds when it finalises a verbale.
+type Record struct {
+	Register string // number in the creditor's register, given by the creditor
+	Cents    Cents  // due from now on
+	Causale  Causale
+	Debtor   *Debtor // nil under the explicit choice to stay anonymous
+	Policy   DebtorPolicy
+	At       time.Time
+}
+
+// IssueVerbale returns the verbale that a valid slip makes.
+func IssueVerbale(c CreditorID, d DeviceID, s Slip, body Digest, at time.Time) Verbale {
+	s.IssuedAt = Instant(s.IssuedAt)
+	return Verbale{Creditor: c, Device: d, Slip: s, Digest: body, ReceivedAt: Instant(at), State: VerbaleIssued, Version: 1, Changed: Instant(at)}
+}
+
+// Reference is the number that names the slip on paper and in the causale.
+func (s Slip) ReferenceOrCode() string {
+	if s.Reference != "" {
+		return s.Reference
+	}
+	return s.Number.String()
+}
+
+// DueOn returns what is due on day d.
+func (v Verbale) DueOn(d Day) Cents {
+	if v.Record != nil {
+		return v.Record.Cents
+	}
+	for _, s := range v.Slip.Steps {
+		if s.LastDay.IsZero() || d.Compare(s.LastDay) <= 0 {
+			return s.Cents
+		}
+	}
+	return 0 // no steps: an issued verbale always has one
+}
+
+// Causale is the payment description in force.
+func (v Verbale) Causale() Causale {
+	if v.Record != nil {
+		return v.Record.Causale
+	}
+	return CausaleOfSlip(v.Slip)
+}
+
+// Validate checks a record as the office typed it.
+func (r Record) Validate() error {
+	bad := func(field, detail string) error { return fault.New(fault.Invalid, "verbale.bad_"+field, detail) }
+	if r.Register == "" || checkText(r.Register, MaxRegister) != nil {
+		return bad("register", "Il numero di registro è obbligatorio, al massimo 30 caratteri.")
+	}
+	if r.Cents < 1 || r.Cents > MaxFineCents {
+		return bad("amount", "L'importo deve essere maggiore di zero e al massimo 99.999,99 euro.")
+	}
+	if _, err := ParseCausale(string(r.Causale)); err != nil {
+		return err
+	}
+	if r.Debtor != nil {
+		return r.Debtor.Validate()
+	}
+	return nil
+}
+
+// Finalise records the verbale in the creditor's register. A settled verbale is
+// finalised too, and stays settled (style.md B18.5). Finalising twice is a
+// conflict.
+func (v Verbale) Finalise(r Record, at time.Time) (Verbale, error) {
+	if v.Record != nil {
+		return v, fault.New(fault.Conflict, "verbale.already_recorded", "Il verbale è già registrato.")
+	}
+	if err := r.Validate(); err != nil {
+		return v, err
+	}
+	m := verbaleMove("finalise")
+	if v.State == VerbaleSettled {
+		m = "finalise settled"
+	}
+	next, err := v.move(m, at)
+	if err != nil {
+		return v, err
+	}
+	r.At = Instant(at)
+	next.Record = &r
+	return next, nil
+}
+
+// Settle closes the verbale because at least what was due was paid; the caller
+// has compared the amounts.
+func (v Verbale) Settle(at time.Time) (Verbale, error) { return v.move("settle", at) }
+
+// Cancel annuls the verbale in autotutela.
+func (v Verbale) Cancel(at time.Time) (Verbale, error) { return v.move("cancel", at) }
+
+func (v Verbale) move(m verbaleMove, at time.Time) (Verbale, error) {
+	to, err := verbaleMoves.next(v.State, m, "verbale.wrong_state", "il verbale")
+	if err != nil {
+		return v, err
+	}
+	v.State, v.Version, v.Changed = to, v.Version+1, Instant(at)
+	return v, nil
+}
+
+// Causale is a payment description: what the citizen sees in their app. It
+// carries the number of the verbale, never the plate.
+type Causale string
+
+// ParseCausale accepts up to 90 characters out of letters, digits, space and
+// . , : ' - ( ) +, which survive every step to the citizen's app
+// (piemontepay.md §8.3; a slash would look like a field of the pagoPA causale).
+func ParseCausale(s string) (Causale, error) {
+	bad := fault.New(fault.Invalid, "verbale.bad_causale", "La causale ha da 1 a 90 caratteri: lettere senza accenti, cifre, spazio e . , : ' - ( ) +")
+	if s == "" || len(s) > causaleLength || strings.TrimSpace(s) != s {
+		return "", bad
+	}
+	for i := range len(s) {
+		if !alnum(s[i:i+1]) && !strings.ContainsRune(" .,:'-()+", rune(s[i])) {
+			return "", bad
+		}
+	}
+	return Causale(s), nil
+}
+
+// CausaleOfSlip is the description of a preavviso: its number and day.
+func CausaleOfSlip(s Slip) Causale {
+	d := DayOf(s.IssuedAt)
+	return Causale(fmt.Sprintf("Preavviso CdS n. %s del %02d.%02d.%04d", s.ReferenceOrCode(), d.Day, d.Month, d.Year))
+}

@@ -1,0 +1,184 @@
+// Package store is the contract between the use cases and whatever keeps their
+// records.
+//
+// # Transactions
+//
+// A transaction function may run more than once, for a backend may have to
+// repeat it; it must therefore set its results anew each time, must not call the
+// Store again, and does no I/O of its own. If it returns an error, or its context
+// ends before the commit, nothing it put is kept. When Update returns nil, what
+// was put survives the end of the process and of the machine's power.
+//
+// # Records
+//
+// Every record carries a Version. A put states the version it makes: 1 for a new
+// record, else one more than what is stored. A put that is out of step is a
+// fault.Conflict; a put of version 2 or more on a record that does not exist is a
+// fault.NotFound. Records are copies: changing one changes nothing stored.
+// Strings are valid UTF-8 without NUL; times are UTC in whole microseconds.
+//
+// # Scans
+//
+// Every scan takes where to go on (exclusive; the zero value means from the
+// start) and a limit, at most [MaxPage]. Order is that of the bytes of the key,
+// on every backend.
+//
+// # Errors
+//
+// Reads of a missing record are fault.NotFound. fault.Unavailable means that
+// nothing was decided and the same call may be repeated. The store never reports
+// a success it cannot keep: a backend that cannot tell whether a commit happened
+// ends the process (reliability-security.md 0.6), and the restart reads the truth.
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+)
+
+// MaxPage is the largest limit of a scan: a page is held in memory whole.
+const MaxPage = 1000
+
+// Store keeps records. Its methods may be called from many goroutines.
+type Store interface {
+	// View runs fn on a consistent snapshot.
+	View(ctx context.Context, fn func(Reader) error) error
+	// Update runs fn and commits what it put, all or nothing.
+	Update(ctx context.Context, fn func(Tx) error) error
+	// Close waits for what is running, then releases the store.
+	Close() error
+}
+
+// Backuper is a store that can write a consistent copy of itself while it works.
+type Backuper interface {
+	Backup(ctx context.Context, w io.Writer) error
+}
+
+// Reader reads records. All are of one creditor, except where no creditor is
+// asked for. It must not be used after its function returned.
+type Reader interface {
+	Creditor(id multe.CreditorID) (multe.Creditor, error)
+	// Creditors lists all, by id.
+	Creditors(after multe.CreditorID, limit int) ([]multe.Creditor, error)
+
+	Operator(c multe.CreditorID, id multe.OperatorID) (multe.Operator, error)
+	// OperatorByToken finds who holds a token, in any creditor.
+	OperatorByToken(token multe.Digest) (multe.Operator, error)
+	Operators(c multe.CreditorID, after multe.OperatorID, limit int) ([]multe.Operator, error)
+
+	Device(c multe.CreditorID, id multe.DeviceID) (multe.Device, error)
+	// DeviceByToken finds who holds a token, in any creditor.
+	DeviceByToken(token multe.Digest) (multe.Device, error)
+	// DeviceByInvite finds whom an enrolment code is for, in any creditor.
+	DeviceByInvite(code multe.Digest) (multe.Device, error)
+	Devices(c multe.CreditorID, after multe.DeviceID, limit int) ([]multe.Device, error)
+
+	Code(c multe.CreditorID, p multe.PositionID) (multe.Code, error)
+	// CodeByIUV finds the code whose number contains an IUV.
+	CodeByIUV(c multe.CreditorID, iuv string) (multe.Code, error)
+	// CodesIn lists the codes in a state, oldest position first.
+	CodesIn(c multe.CreditorID, s multe.CodeState, after multe.PositionID, limit int) ([]multe.Code, error)
+	// CodesOf lists every code that a device has or had, oldest position first.
+	CodesOf(c multe.CreditorID, d multe.DeviceID, after multe.PositionID, limit int) ([]multe.Code, error)
+	// CountCodes counts the codes of a creditor by state; absent means none.
+	CountCodes(c multe.CreditorID) (map[multe.CodeState]int, error)
+	Lease(c multe.CreditorID, d multe.DeviceID, id multe.LeaseID) (multe.Lease, error)
+
+	Verbale(c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, error)
+	// VerbaleByRegister finds a recorded verbale by its register number.
+	VerbaleByRegister(c multe.CreditorID, register string) (multe.Verbale, error)
+	// Verbali lists all, by id.
+	Verbali(c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+	// VerbaliOf lists those that a device issued, by id.
+	VerbaliOf(c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+
+	Change(c multe.CreditorID, id multe.ChangeID) (multe.Change, error)
+	// ChangesOf lists the changes of a position by Seq, greater than after.
+	ChangesOf(c multe.CreditorID, p multe.PositionID, after int, limit int) ([]multe.Change, error)
+	// ChangesIn lists the changes in a state by NotBefore, then id. The cursor is
+	// the last change of the page before, or the zero Change.
+	ChangesIn(c multe.CreditorID, s multe.ChangeState, after multe.Change, limit int) ([]multe.Change, error)
+
+	Batch(c multe.CreditorID, id multe.BatchID) (multe.Batch, error)
+	BatchesIn(c multe.CreditorID, s multe.BatchState, after multe.BatchID, limit int) ([]multe.Batch, error)
+
+	Payment(c multe.CreditorID, iuv, iur string) (multe.Payment, error)
+	// PaymentsOf lists the payments of an IUV, by IUR.
+	PaymentsOf(c multe.CreditorID, iuv string, limit int) ([]multe.Payment, error)
+	// Payments lists all, by arrival then IUV and IUR. The cursor is the last
+	// payment of the page before, or the zero Payment.
+	Payments(c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error)
+
+	// Message reads one message of any creditor: it is stored before anybody
+	// knows whose it is.
+	Message(id multe.MessageID) (multe.Message, error)
+	MessagesIn(s multe.MessageState, after multe.MessageID, limit int) ([]multe.Message, error)
+
+	Discrepancy(c multe.CreditorID, id string) (multe.Discrepancy, error)
+	// Discrepancies lists the open ones, or the closed ones, by id.
+	Discrepancies(c multe.CreditorID, open bool, after string, limit int) ([]multe.Discrepancy, error)
+
+	// Audit lists the history of a position ("" lists all of the creditor), in
+	// the order it happened, with Seq greater than after.
+	Audit(c multe.CreditorID, p multe.PositionID, after uint64, limit int) ([]multe.AuditEntry, error)
+}
+
+// Tx reads and writes. What it put it reads back at once.
+//
+// These are unique and a put that would repeat one is a fault.Conflict: an
+// operator's and a device's token, a device's invite, a code's IUV and a
+// verbale's position and register number within a creditor.
+type Tx interface {
+	Reader
+
+	PutCreditor(multe.Creditor) error
+	PutOperator(multe.Operator) error
+	PutDevice(multe.Device) error
+	PutCode(multe.Code) error
+	PutLease(multe.Lease) error
+	PutVerbale(multe.Verbale) error
+	PutChange(multe.Change) error
+	PutBatch(multe.Batch) error
+	PutPayment(multe.Payment) error
+	PutMessage(multe.Message) error
+	PutDiscrepancy(multe.Discrepancy) error
+	// AppendAudit adds a line to the history and gives it its Seq.
+	AppendAudit(multe.AuditEntry) error
+}
+
+// Each calls fn for every record that a scan lists, page by page, until fn or
+// the scan fails. next reads the page after its argument.
+func Each[T, C any](next func(after C) ([]T, error), cursor func(T) C, fn func(T) error) error {
+	var after C
+	for {
+		page, err := next(after)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, r := range page {
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+		after = cursor(page[len(page)-1])
+	}
+}
+
+// Report opens a discrepancy, or counts it up if it is known. It belongs in the
+// transaction of what it is about.
+func Report(tx Tx, c multe.CreditorID, kind, subject, detail string, at time.Time) error {
+	d := multe.NewDiscrepancy(c, kind, subject, detail, at)
+	known, err := tx.Discrepancy(c, d.ID)
+	switch {
+	case err == nil:
+		return tx.PutDiscrepancy(known.Again(detail, at))
+	case errors.Is(err, fault.NotFound):
+		return tx.PutDiscrepancy(d)
+	}
+	return err
+}
