@@ -1,6 +1,7 @@
 package multe
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -306,6 +307,10 @@ type Outcome struct {
 	Code     string        // CodiceEsito
 	Verdict  Verdict
 }
+
+// ErrNotSent is in the chain of an error of a call that surely did not reach the
+// platform, so that it may be repeated at once.
+var ErrNotSent = errors.New("surely not sent")
 
 // Refusal is the platform's synchronous no to a whole batch.
 type Refusal struct {
