@@ -1,0 +1,3 @@
+package wsdl
+
+//go:generate go run ./epaygen
