@@ -1,0 +1,66 @@
+# Preavviso. `make help` lists what can be asked.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Tests that need a decoder or validator fail, instead of being skipped, when it is missing.
+export PREAVVISO_TEST_REQUIRE ?= decoders
+# The machine may have fewer cores than packages; a test that hangs ends by itself.
+TEST_FLAGS ?= -race -timeout 8m
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## one whole shift: service and simulator in one process, in under a minute
+	go run ./cmd/preavviso demo
+
+.PHONY: run
+run: setup ## the service with the simulator beside it, on loopback, until Ctrl-C
+	go run ./cmd/preavviso demo --stay
+
+.PHONY: test
+test: setup ## every test, with the race detector
+	go vet ./...
+	go test $(TEST_FLAGS) ./...
+
+.PHONY: check
+check: setup ## what a commit must pass besides the tests: format, vet, staticcheck, generated files
+	@out=$$(gofmt -l cmd internal pdf api wsdl firmware-api); test -z "$$out" || { echo "gofmt: $$out"; exit 1; }
+	go vet ./...
+	go mod verify
+	go tool -modfile=internal/tools/go.mod staticcheck ./...
+	go generate ./...
+	git diff --exit-code -- wsdl api firmware-api
+
+.PHONY: bench
+bench: setup ## speed and memory, each figure beside its raw baseline
+	go test -run '^$$' -bench . -benchmem ./internal/store/boltstore ./pdf ./internal/ppay ./internal/app
+
+.PHONY: fuzz
+fuzz: setup ## every fuzz target for FUZZTIME each
+	internal/tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: soak
+soak: setup ## the long tests: many more kills and seeds
+	PREAVVISO_TEST_SOAK=1 go test -race -timeout 60m -count 1 ./internal/app ./cmd/preavviso ./internal/store/boltstore
+
+.PHONY: setup
+setup: packages assets
+
+.PHONY: packages
+packages: ## Debian packages: decoders and validators, a C compiler for the race detector
+	@internal/tools/packages.sh
+
+.PHONY: assets
+assets: internal/assets/dist/.fetched ## fonts, from npm
+
+internal/assets/dist/.fetched: internal/assets/package-lock.json internal/assets/fetch.sh
+	internal/assets/fetch.sh
+	@touch $@
+
+.PHONY: clean
+clean: ## what was fetched or built
+	rm -rf bin out internal/assets/node_modules
+	find internal/assets/dist -type f ! -name .gitkeep -delete
