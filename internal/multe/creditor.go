@@ -13,7 +13,7 @@ type Creditor struct {
 	Name    string // as on notices, ≤ 100 (guida tecnica 3.5.1, ENTE.NOME)
 	Settore string // the office, ≤ 50
 	Info    string // how to reach it, ≤ 100
-	CBILL   string // interbank code, ≤ 16; "" if none
+	CBILL   string // interbank code, ≤ 10; "" if none
 
 	// CodiceVersamento is what PiemontePAY calls the kind of payment: 1 to 4
 	// characters, given by the region.
@@ -106,8 +106,8 @@ func (c Creditor) Validate() error {
 	if !alnum(c.CodiceVersamento) || len(c.CodiceVersamento) < 1 || len(c.CodiceVersamento) > 4 {
 		return bad("codice_versamento", "Il codice versamento ha da 1 a 4 lettere o cifre, come comunicato da PiemontePAY.")
 	}
-	if c.CBILL != "" && (!alnum(c.CBILL) || len(c.CBILL) > 16) {
-		return bad("cbill", "Il codice CBILL ha al massimo 16 lettere o cifre.")
+	if c.CBILL != "" && (!alnum(c.CBILL) || len(c.CBILL) > 10) {
+		return bad("cbill", "Il codice CBILL ha al massimo 10 lettere o cifre.")
 	}
 	if p := c.Postal; p != nil {
 		if len(p.Number) < 1 || len(p.Number) > 12 || !digits(p.Number) {

@@ -39,7 +39,7 @@ const (
 	MaxConduct    = 300
 	MaxWarden     = 20
 	MaxReference  = 20
-	MaxSteps      = 5
+	MaxSteps      = 4 // what fits side by side on a slip
 	MaxFineCents  = 9_999_999 // 99,999.99 euro: no fine of the Codice della Strada comes near
 	MaxFuture     = 15 * time.Minute
 	MaxPast       = 90 * 24 * time.Hour // art. 201 CdS: later nothing can be notified
@@ -117,7 +117,7 @@ func (s Slip) Validate(received time.Time) error {
 }
 
 func checkSteps(steps []Step, issued Day) error {
-	bad := fault.New(fault.Invalid, "verbale.bad_steps", "Gli importi devono essere da 1 a 5, crescenti, ciascuno con la sua ultima data valida; l'ultimo senza data.")
+	bad := fault.New(fault.Invalid, "verbale.bad_steps", "Gli importi devono essere da 1 a 4, crescenti, ciascuno con la sua ultima data valida; l'ultimo senza data.")
 	if len(steps) < 1 || len(steps) > MaxSteps {
 		return bad
 	}
