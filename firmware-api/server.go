@@ -1,0 +1,300 @@
+// Package firmwareapi is the JSON API that handhelds speak.
+//
+// openapi.yaml is the truth about it: server.gen.go is made from it, and every
+// request is checked against it before a handler runs (package web). README.md
+// tells firmware authors how the calls fit together.
+package firmwareapi
+
+//go:generate go tool -modfile=../internal/tools/go.mod oapi-codegen -config oapi-codegen.yaml openapi.yaml
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"preavviso/internal/avviso"
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+	"preavviso/internal/web"
+)
+
+//go:embed openapi.yaml
+var contract []byte
+
+// Registry knows the handhelds; package registry does it.
+type Registry interface {
+	Enrol(ctx context.Context, code string) (multe.Device, multe.Creditor, string, error)
+	DeviceByToken(ctx context.Context, token string) (multe.Device, error)
+	Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error)
+}
+
+// Pool lends codes; package pool does it.
+type Pool interface {
+	Lease(ctx context.Context, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, want int) ([]multe.Code, error)
+	Held(ctx context.Context, c multe.CreditorID, d multe.DeviceID) ([]multe.Code, error)
+}
+
+// Verbali takes what handhelds printed; package verbali does it.
+type Verbali interface {
+	Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceID, s multe.Slip, body multe.Digest) (multe.Verbale, multe.Code, error)
+	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
+	ByDevice(ctx context.Context, c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Log      *slog.Logger
+	Random   io.Reader // of trace ids; safe for concurrent use
+	Now      func() time.Time
+	Registry Registry
+	Pool     Pool
+	Verbali  Verbali
+}
+
+// New returns the API. It fails only when openapi.yaml is not valid.
+func New(cfg Config) (*web.Server, error) {
+	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, now: cfg.Now}
+	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit})
+	if err != nil {
+		return nil, fmt.Errorf("firmware-api: %w", err)
+	}
+	RegisterHandlers(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
+		RequestErrorHandlerFunc:  w.Unbound,
+		HandlerErrorFunc:         w.Fail,
+		ResponseErrorHandlerFunc: w.Fail,
+	}))
+	return w, nil
+}
+
+type server struct {
+	registry Registry
+	pool     Pool
+	verbali  Verbali
+	now      func() time.Time
+}
+
+type deviceKey struct{}
+
+// admit finds the handheld that calls. Every operation that needs one is open to
+// all of them: what belongs to another handheld is decided by the use cases.
+func (s *server) admit(ctx context.Context, token string, _ web.Call) (context.Context, error) {
+	d, err := s.registry.DeviceByToken(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return context.WithValue(ctx, deviceKey{}, d), nil
+}
+
+// caller returns whom admit found.
+func caller(ctx context.Context) multe.Device {
+	d, _ := ctx.Value(deviceKey{}).(multe.Device)
+	return d
+}
+
+// Enrol serves POST /v1/enrolments.
+func (s *server) Enrol(ctx context.Context, r EnrolRequestObject) (EnrolResponseObject, error) {
+	d, c, token, err := s.registry.Enrol(ctx, r.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Token: token, Creditor: creditorBody(c)}, nil
+}
+
+// Lease serves POST /v1/leases.
+func (s *server) Lease(ctx context.Context, r LeaseRequestObject) (LeaseResponseObject, error) {
+	d := caller(ctx)
+	codes, err := s.pool.Lease(ctx, d.Creditor, d.ID, multe.LeaseID(r.Body.Id), r.Body.Want)
+	if err != nil {
+		return nil, err
+	}
+	return Lease200JSONResponse{Id: r.Body.Id, Codes: codeBodies(codes)}, nil
+}
+
+// Issue serves POST /v1/verbali. The answer holds only what never changes, so
+// that a repetition gets the same bytes.
+func (s *server) Issue(ctx context.Context, r IssueRequestObject) (IssueResponseObject, error) {
+	slip, err := slipOf(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := digestOf(slip)
+	if err != nil {
+		return nil, err
+	}
+	d := caller(ctx)
+	v, _, err := s.verbali.Issue(ctx, d.Creditor, d.ID, slip, digest)
+	if err != nil {
+		return nil, err
+	}
+	return Issue200JSONResponse{
+		Id:         string(v.Slip.ID),
+		Position:   string(v.Slip.Position),
+		Avviso:     v.Slip.Number.String(),
+		ReceivedAt: v.ReceivedAt,
+		Digest:     v.Digest.String(),
+	}, nil
+}
+
+// ReadVerbale serves GET /v1/verbali/{id}. A verbale of another handheld looks
+// like one that does not exist.
+func (s *server) ReadVerbale(ctx context.Context, r ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error) {
+	d := caller(ctx)
+	v, k, err := s.verbali.Get(ctx, d.Creditor, multe.VerbaleID(r.Id))
+	if errors.Is(err, fault.NotFound) || err == nil && v.Device != d.ID {
+		return nil, fault.New(fault.NotFound, "verbale.unknown", "Il verbale non risulta inviato da questo palmare.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ReadVerbale200JSONResponse{
+		Id:         string(v.Slip.ID),
+		Position:   string(v.Slip.Position),
+		Avviso:     v.Slip.Number.String(),
+		ReceivedAt: v.ReceivedAt,
+		State:      VerbaleState(v.State),
+		CodeState:  CodeState(k.State),
+		Payable:    k.State == multe.CodeActive,
+		DueCents:   int64(v.DueOn(multe.DayOf(s.now()))),
+	}, nil
+}
+
+// ReadState serves GET /v1/state.
+func (s *server) ReadState(ctx context.Context, _ ReadStateRequestObject) (ReadStateResponseObject, error) {
+	d := caller(ctx)
+	c, err := s.registry.Creditor(ctx, d.Creditor)
+	if err != nil {
+		return nil, err
+	}
+	held, err := s.pool.Held(ctx, d.Creditor, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	verbali, err := s.recent(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return ReadState200JSONResponse{
+		Device:     string(d.ID),
+		Name:       d.Name,
+		Creditor:   creditorBody(c),
+		ServerTime: multe.Instant(s.now()),
+		Held:       codeBodies(held),
+		Verbali:    verbali,
+	}, nil
+}
+
+const (
+	// recentTime is how far back a handheld is reminded: a shift and the one
+	// before it.
+	recentTime = 48 * time.Hour
+	// maxRecent bounds the reminder; each verbale is one read.
+	maxRecent = 200
+)
+
+// recent lists the latest verbali of a handheld, oldest first. Their ids begin
+// with their time, so an id of two days ago is where to start.
+func (s *server) recent(ctx context.Context, d multe.Device) ([]VerbaleItem, error) {
+	after := multe.VerbaleID(fmt.Sprintf("%012x", s.now().Add(-recentTime).UnixMilli()))
+	var latest []multe.Verbale
+	for {
+		page, err := s.verbali.ByDevice(ctx, d.Creditor, d.ID, after, maxRecent)
+		if err != nil {
+			return nil, err
+		}
+		latest = append(latest, page...)
+		latest = latest[max(0, len(latest)-maxRecent):]
+		if len(page) < maxRecent {
+			break
+		}
+		after = page[len(page)-1].Slip.ID
+	}
+	items := make([]VerbaleItem, len(latest))
+	for i, v := range latest {
+		v, k, err := s.verbali.Get(ctx, v.Creditor, v.Slip.ID)
+		if err != nil {
+			return nil, err
+		}
+		items[i] = VerbaleItem{Id: string(v.Slip.ID), State: VerbaleState(v.State), CodeState: CodeState(k.State)}
+	}
+	return items, nil
+}
+
+func codeBodies(codes []multe.Code) []Code {
+	out := make([]Code, len(codes))
+	for i, k := range codes {
+		out[i] = Code{Position: string(k.Position), Avviso: k.Number.String(), Iuv: k.Number.IUV(), State: CodeState(k.State)}
+	}
+	return out
+}
+
+func creditorBody(c multe.Creditor) Creditor {
+	out := Creditor{Cf: string(c.ID), Name: c.Name, Settore: c.Settore, Info: c.Info, Cbill: c.CBILL}
+	if p := c.Postal; p != nil && p.Authorization != "" {
+		out.Postal = PostalAccount{Number: p.Number, Holder: p.Holder, Authorization: p.Authorization}
+	}
+	return out
+}
+
+// slipOf parses what the document cannot describe: check digits and the plate.
+func slipOf(b Slip) (multe.Slip, error) {
+	number, err := avviso.ParseNumber(b.Avviso)
+	if err != nil {
+		return multe.Slip{}, fault.Wrap(fault.Invalid, "avviso.malformed", "Il codice avviso non è corretto: le cifre di controllo non corrispondono.", err)
+	}
+	plate, err := multe.ParsePlate(b.Plate)
+	if err != nil {
+		return multe.Slip{}, err
+	}
+	s := multe.Slip{
+		ID:        multe.VerbaleID(b.Id),
+		Position:  multe.PositionID(b.Position),
+		Number:    number,
+		Reference: b.Reference,
+		Plate:     plate,
+		Nation:    b.Nation,
+		Vehicle:   b.Vehicle,
+		Place:     b.Place,
+		Violation: multe.Violation{Norm: b.Violation.Norm, Conduct: b.Violation.Conduct},
+		Warden:    b.Warden,
+		IssuedAt:  multe.Instant(b.IssuedAt),
+		Offline:   b.Offline,
+	}
+	for _, step := range b.Steps {
+		s.Steps = append(s.Steps, multe.Step{Cents: multe.Cents(step.Cents), LastDay: step.LastDay})
+	}
+	return s, nil
+}
+
+// meant is a slip as its digest sees it. Digests are stored for ever, so fields
+// keep their name and order, and a new one comes last, with omitzero.
+type meant struct {
+	ID, Position, Avviso, Reference string
+	Plate, Nation, Vehicle, Place   string
+	Norm, Conduct, Warden, IssuedAt string
+	Offline                         bool
+	Steps                           []meantStep
+}
+
+type meantStep struct {
+	Cents   int64
+	LastDay string
+}
+
+// digestOf tells two contents apart: not the bytes that arrived, but what they
+// mean.
+func digestOf(s multe.Slip) (multe.Digest, error) {
+	m := meant{
+		ID: string(s.ID), Position: string(s.Position), Avviso: s.Number.String(), Reference: s.Reference,
+		Plate: string(s.Plate), Nation: s.Nation, Vehicle: s.Vehicle, Place: s.Place,
+		Norm: s.Violation.Norm, Conduct: s.Violation.Conduct, Warden: s.Warden, IssuedAt: s.IssuedAt.Format(time.RFC3339Nano),
+		Offline: s.Offline,
+	}
+	for _, step := range s.Steps {
+		m.Steps = append(m.Steps, meantStep{int64(step.Cents), step.LastDay.String()})
+	}
+	return multe.DigestJSON(m)
+}

@@ -1,0 +1,97 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"preavviso/internal/fault"
+)
+
+// statuses is the only place where a kind of error becomes an HTTP status.
+var statuses = map[fault.Kind]int{
+	fault.Internal:    http.StatusInternalServerError,
+	fault.Invalid:     http.StatusUnprocessableEntity,
+	fault.NotFound:    http.StatusNotFound,
+	fault.Conflict:    http.StatusConflict,
+	fault.Exhausted:   http.StatusConflict,
+	fault.Forbidden:   http.StatusForbidden,
+	fault.Unavailable: http.StatusServiceUnavailable,
+}
+
+// The two codes under which Forbidden means "we do not know you", which HTTP
+// calls 401, and not "you may not".
+const (
+	codeNoToken  = "auth.missing"
+	codeBadToken = "auth.bad_token"
+)
+
+// BadToken is the answer to a token that nobody holds.
+func BadToken() error {
+	return fault.New(fault.Forbidden, codeBadToken, "Credenziali non valide o revocate.")
+}
+
+// retryAfter is what a client is asked to wait when nothing was decided: longer
+// than a restart or a repeated transaction takes.
+const retryAfter = 5 * time.Second
+
+// problem is an RFC 9457 body. Clients switch on Code and show Detail. Type is
+// always about:blank, so Title is the name of the status.
+type problem struct {
+	Type   string  `json:"type"`
+	Title  string  `json:"title"`
+	Status int     `json:"status"`
+	Code   string  `json:"code"`
+	Detail string  `json:"detail"`
+	Trace  string  `json:"trace"` // finds the log line
+	Errors []field `json:"errors,omitempty"`
+}
+
+// field tells what is wrong with one member of the body (Pointer, RFC 6901) or
+// with one path or query parameter.
+type field struct {
+	Pointer   *string `json:"pointer,omitempty"` // "" is the whole body
+	Parameter string  `json:"parameter,omitempty"`
+	Detail    string  `json:"detail"`
+}
+
+// Fail answers with the problem that err is, and logs it if it is ours. The
+// handler must not have written anything.
+func (s *Server) Fail(c *gin.Context, err error) {
+	e := fault.Of(err)
+	gone := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case gone && e.Kind == fault.Internal:
+		e = fault.Of(fault.Unavailable) // the client hung up, or we are stopping
+	case e.Kind == fault.Internal:
+		e = fault.Of(nil) // the client learns nothing about our insides
+	}
+	status := statuses[e.Kind]
+	if e.Code == codeNoToken || e.Code == codeBadToken {
+		status = http.StatusUnauthorized
+		c.Header("WWW-Authenticate", "Bearer")
+	}
+	if e.Kind == fault.Unavailable {
+		c.Header("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	}
+	if status >= http.StatusInternalServerError && !gone {
+		s.log.ErrorContext(c.Request.Context(), "request failed", "route", c.FullPath(), "trace", trace(c), "err", err)
+	}
+	refuse(c, status, e.Code, e.Detail)
+}
+
+// refuse writes a problem and ends the request.
+func refuse(c *gin.Context, status int, code, detail string, fields ...field) {
+	c.Abort()
+	c.Set(keyCode, code)
+	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, code, detail, trace(c), fields})
+	if err != nil {
+		panic(err) // impossible: strings and a number
+	}
+	c.Data(status, "application/problem+json", append(body, '\n'))
+}

@@ -1,0 +1,180 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"preavviso/internal/fault"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	Contract []byte // the OpenAPI 3.0 document, in YAML
+	Log      *slog.Logger
+	Random   io.Reader // of trace ids; safe for concurrent use, as crypto/rand.Reader is
+	Now      func() time.Time
+
+	// Admit finds who holds a bearer token and decides whether they may ask for
+	// call. The handler gets the context it returns. A token that nobody holds is
+	// [BadToken]; anything else that is fault.Forbidden is a 403.
+	Admit func(ctx context.Context, token string, call Call) (context.Context, error)
+}
+
+// Call is what a caller wants, as far as that decides whether they may.
+type Call struct {
+	Operation string // operationId of the document
+	Schemes   []string
+	Creditor  string // path parameter cf; "" if the path has none
+}
+
+// Server is the part of a JSON API that does not depend on what it does.
+type Server struct {
+	engine     *gin.Engine
+	routes     *gin.RouterGroup
+	log        *slog.Logger
+	random     io.Reader
+	now        func() time.Time
+	admit      func(context.Context, string, Call) (context.Context, error)
+	operations map[string]operation
+}
+
+// New returns a Server without handlers; they are added to [Server.Routes]. It
+// fails when the document is not valid.
+func New(cfg Config) (*Server, error) {
+	operations, err := readContract(cfg.Contract)
+	if err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	s := &Server{engine: gin.New(), log: cfg.Log, random: cfg.Random, now: cfg.Now, admit: cfg.Admit, operations: operations}
+	e := s.engine
+	if err := e.SetTrustedProxies(nil); err != nil { // addresses are not used, so no header may forge one
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	e.ContextWithFallback = true // *gin.Context as context.Context is that of the request
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false
+	e.Use(s.begin, s.recover)
+	e.NoRoute(func(c *gin.Context) {
+		refuse(c, http.StatusNotFound, "route.unknown", "L'indirizzo richiesto non esiste.")
+	})
+	e.NoMethod(func(c *gin.Context) {
+		refuse(c, http.StatusMethodNotAllowed, "route.bad_method", "Operazione non prevista a questo indirizzo.")
+	})
+	s.routes = e.Group("/", s.authenticate, s.check)
+	return s, nil
+}
+
+// Routes is where handlers are added, under the paths of the document.
+func (s *Server) Routes() gin.IRouter { return s.routes }
+
+// Registered lists "METHOD /path/{parameter}" of every handler, sorted.
+func (s *Server) Registered() []string {
+	var keys []string
+	for _, r := range s.engine.Routes() {
+		keys = append(keys, routeKey(r.Method, r.Path))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// The keys under which a request carries what the log needs.
+const (
+	keyTrace = "trace"
+	keyCode  = "code"
+)
+
+func trace(c *gin.Context) string { return c.GetString(keyTrace) }
+
+// begin gives the request its trace and the headers of every answer, and logs it
+// when it is over.
+func (s *Server) begin(c *gin.Context) {
+	start := s.now()
+	var id [8]byte
+	if _, err := io.ReadFull(s.random, id[:]); err != nil {
+		s.log.Error("no randomness for a trace", "err", err)
+	}
+	c.Set(keyTrace, hex.EncodeToString(id[:]))
+	h := c.Writer.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store") // answers hold tokens and personal data
+	c.Next()
+	s.log.LogAttrs(c.Request.Context(), slog.LevelInfo, "request",
+		slog.String("method", knownMethod(c.Request.Method)),
+		slog.String("route", c.FullPath()), // the pattern: a path may hold anything
+		slog.Int("status", c.Writer.Status()),
+		slog.String("code", c.GetString(keyCode)),
+		slog.String("trace", trace(c)),
+		slog.Duration("duration", s.now().Sub(start)))
+}
+
+// knownMethod keeps text that a client chose out of the log.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions, http.MethodPatch:
+		return m
+	}
+	return "other"
+}
+
+// recover answers 500 to a panic, which is our bug; the process lives.
+func (s *Server) recover(c *gin.Context) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p) // net/http's own way to drop a connection
+		}
+		s.log.ErrorContext(c.Request.Context(), "panic", "route", c.FullPath(), "trace", trace(c), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		c.Abort()
+		if !c.Writer.Written() {
+			e := fault.Of(nil)
+			refuse(c, http.StatusInternalServerError, e.Code, e.Detail)
+		}
+	}()
+	c.Next()
+}
+
+// maxToken is far above our own tokens: 256 bits in base64 and a prefix.
+const maxToken = 200
+
+// authenticate asks Admit, unless the document says that anybody may call.
+func (s *Server) authenticate(c *gin.Context) {
+	op := s.operations[routeKey(c.Request.Method, c.FullPath())]
+	if op.Operation == nil {
+		s.Fail(c, fmt.Errorf("route %s is not in the document", c.FullPath())) // nothing is open by mistake
+		return
+	}
+	if len(op.schemes) == 0 {
+		return
+	}
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		s.Fail(c, fault.New(fault.Forbidden, codeNoToken, "Mancano le credenziali: serve l'intestazione Authorization con un token Bearer."))
+		return
+	}
+	if len(token) > maxToken {
+		s.Fail(c, BadToken())
+		return
+	}
+	ctx, err := s.admit(c.Request.Context(), token, Call{Operation: op.OperationID, Schemes: op.schemes, Creditor: c.Param("cf")})
+	if err != nil {
+		s.Fail(c, err)
+		return
+	}
+	c.Request = c.Request.WithContext(ctx)
+}
