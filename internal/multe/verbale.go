@@ -39,7 +39,7 @@ const (
 	MaxConduct    = 300
 	MaxWarden     = 20
 	MaxReference  = 20
-	MaxSteps      = 4 // what fits side by side on a slip
+	MaxSteps      = 4         // what fits side by side on a slip
 	MaxFineCents  = 9_999_999 // 99,999.99 euro: no fine of the Codice della Strada comes near
 	MaxFuture     = 15 * time.Minute
 	MaxPast       = 90 * 24 * time.Hour // art. 201 CdS: later nothing can be notified
