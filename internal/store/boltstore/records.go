@@ -1,0 +1,373 @@
+package boltstore
+
+import (
+	"bytes"
+
+	bolt "go.etcd.io/bbolt"
+
+	"preavviso/internal/multe"
+)
+
+// What is kept, and under which keys. The names are stored: they never change
+// meaning.
+
+var creditors = &table[multe.Creditor]{
+	name:    "creditor",
+	key:     func(c multe.Creditor) key { return keyOf(string(c.ID)) },
+	version: func(c multe.Creditor) uint64 { return c.Version },
+}
+
+var operators = &table[multe.Operator]{
+	name:    "operator",
+	key:     func(o multe.Operator) key { return keyOf(string(o.Creditor), string(o.ID)) },
+	version: func(o multe.Operator) uint64 { return o.Version },
+	indexes: []*index[multe.Operator]{operatorToken},
+}
+
+var operatorToken = &index[multe.Operator]{name: "operator.token", unique: true,
+	key: func(o multe.Operator) key { return digestKey(o.Token) }}
+
+var devices = &table[multe.Device]{
+	name:    "device",
+	key:     func(d multe.Device) key { return keyOf(string(d.Creditor), string(d.ID)) },
+	version: func(d multe.Device) uint64 { return d.Version },
+	indexes: []*index[multe.Device]{deviceToken, deviceInvite},
+}
+
+var deviceToken = &index[multe.Device]{name: "device.token", unique: true,
+	key: func(d multe.Device) key { return digestKey(d.Token) }}
+
+var deviceInvite = &index[multe.Device]{name: "device.invite", unique: true,
+	key: func(d multe.Device) key { return digestKey(d.Invite) }}
+
+var codes = &table[multe.Code]{
+	name:    "code",
+	key:     func(c multe.Code) key { return keyOf(string(c.Creditor), string(c.Position)) },
+	version: func(c multe.Code) uint64 { return c.Version },
+	indexes: []*index[multe.Code]{codeIUV, codeState, codeDevice},
+	tally:   func(c multe.Code) key { return keyOf("code.state", string(c.Creditor), string(c.State)) },
+}
+
+var codeIUV = &index[multe.Code]{name: "code.iuv", unique: true, key: func(c multe.Code) key {
+	if c.Number.IsZero() {
+		return key{}
+	}
+	return keyOf(string(c.Creditor), c.Number.IUV())
+}}
+
+var codeState = &index[multe.Code]{name: "code.state", key: func(c multe.Code) key {
+	return keyOf(string(c.Creditor), string(c.State), string(c.Position))
+}}
+
+var codeDevice = &index[multe.Code]{name: "code.device", key: func(c multe.Code) key {
+	if c.Device == "" {
+		return key{}
+	}
+	return keyOf(string(c.Creditor), string(c.Device), string(c.Position))
+}}
+
+var leases = &table[multe.Lease]{
+	name:    "lease",
+	key:     func(l multe.Lease) key { return keyOf(string(l.Creditor), string(l.Device), string(l.ID)) },
+	version: func(l multe.Lease) uint64 { return l.Version },
+}
+
+var verbali = &table[multe.Verbale]{
+	name:    "verbale",
+	key:     func(v multe.Verbale) key { return keyOf(string(v.Creditor), string(v.Slip.ID)) },
+	version: func(v multe.Verbale) uint64 { return v.Version },
+	indexes: []*index[multe.Verbale]{verbalePosition, verbaleRegister, verbaleDevice},
+}
+
+var verbalePosition = &index[multe.Verbale]{name: "verbale.position", unique: true, key: func(v multe.Verbale) key {
+	return keyOf(string(v.Creditor), string(v.Slip.Position))
+}}
+
+var verbaleRegister = &index[multe.Verbale]{name: "verbale.register", unique: true, key: func(v multe.Verbale) key {
+	if v.Record == nil {
+		return key{}
+	}
+	return keyOf(string(v.Creditor), v.Record.Register)
+}}
+
+var verbaleDevice = &index[multe.Verbale]{name: "verbale.device", key: func(v multe.Verbale) key {
+	return keyOf(string(v.Creditor), string(v.Device), string(v.Slip.ID))
+}}
+
+var changes = &table[multe.Change]{
+	name:    "change",
+	key:     func(c multe.Change) key { return keyOf(string(c.Creditor), string(c.ID())) },
+	version: func(c multe.Change) uint64 { return c.Version },
+	indexes: []*index[multe.Change]{changePosition, changeState},
+}
+
+var changePosition = &index[multe.Change]{name: "change.position", key: func(c multe.Change) key {
+	return keyOf(string(c.Creditor), string(c.Position)).number(uint64(c.Seq))
+}}
+
+var changeState = &index[multe.Change]{name: "change.state", key: func(c multe.Change) key {
+	return changeStateKey(c.Creditor, c.State, c)
+}}
+
+func changeStateKey(c multe.CreditorID, s multe.ChangeState, at multe.Change) key {
+	return keyOf(string(c), string(s)).instant(at.NotBefore).text(string(at.ID()))
+}
+
+var batches = &table[multe.Batch]{
+	name:    "batch",
+	key:     func(b multe.Batch) key { return keyOf(string(b.Creditor), string(b.ID)) },
+	version: func(b multe.Batch) uint64 { return b.Version },
+	indexes: []*index[multe.Batch]{batchState},
+}
+
+var batchState = &index[multe.Batch]{name: "batch.state", key: func(b multe.Batch) key {
+	return keyOf(string(b.Creditor), string(b.State), string(b.ID))
+}}
+
+var payments = &table[multe.Payment]{
+	name:    "payment",
+	key:     func(p multe.Payment) key { return keyOf(string(p.Creditor), p.IUV, p.IUR) },
+	version: func(p multe.Payment) uint64 { return p.Version },
+	indexes: []*index[multe.Payment]{paymentArrival},
+}
+
+var paymentArrival = &index[multe.Payment]{name: "payment.arrival", key: func(p multe.Payment) key {
+	return paymentArrivalKey(p.Creditor, p)
+}}
+
+func paymentArrivalKey(c multe.CreditorID, p multe.Payment) key {
+	return keyOf(string(c)).instant(p.Received).text(p.IUV).text(p.IUR)
+}
+
+var messages = &table[multe.Message]{
+	name:    "message",
+	key:     func(m multe.Message) key { return keyOf(string(m.ID)) },
+	version: func(m multe.Message) uint64 { return m.Version },
+	indexes: []*index[multe.Message]{messageState},
+}
+
+var messageState = &index[multe.Message]{name: "message.state", key: func(m multe.Message) key {
+	return keyOf(string(m.State), string(m.ID))
+}}
+
+var discrepancies = &table[multe.Discrepancy]{
+	name:    "discrepancy",
+	key:     func(d multe.Discrepancy) key { return keyOf(string(d.Creditor), d.ID) },
+	version: func(d multe.Discrepancy) uint64 { return d.Version },
+	indexes: []*index[multe.Discrepancy]{discrepancyOpen},
+}
+
+var discrepancyOpen = &index[multe.Discrepancy]{name: "discrepancy.open", key: func(d multe.Discrepancy) key {
+	return keyOf(string(d.Creditor), openOrClosed(d.Open), d.ID)
+}}
+
+func openOrClosed(open bool) string {
+	if open {
+		return "open"
+	}
+	return "closed"
+}
+
+var audit = &table[multe.AuditEntry]{
+	name:    "audit",
+	key:     func(e multe.AuditEntry) key { return keyOf(string(e.Creditor)).number(e.Seq) },
+	indexes: []*index[multe.AuditEntry]{auditPosition},
+	tally:   func(e multe.AuditEntry) key { return auditSeq(e.Creditor) },
+}
+
+func auditSeq(c multe.CreditorID) key { return keyOf("audit.seq", string(c)) }
+
+var auditPosition = &index[multe.AuditEntry]{name: "audit.position", key: func(e multe.AuditEntry) key {
+	if e.Position == "" {
+		return key{}
+	}
+	return keyOf(string(e.Creditor), string(e.Position)).number(e.Seq)
+}}
+
+// digestKey is a whole key: a token is looked up before its creditor is known.
+func digestKey(d multe.Digest) key {
+	if d.IsZero() {
+		return key{}
+	}
+	return key{b: d[:]}
+}
+
+// tables are all of them, for what is done to each.
+var tables = []interface {
+	buckets() []string
+	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
+}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, messages, discrepancies, audit}
+
+func (t *table[T]) buckets() []string {
+	names := []string{t.name}
+	for _, ix := range t.indexes {
+		names = append(names, ix.name)
+	}
+	return names
+}
+
+// reader is store.Reader on a bbolt transaction.
+type reader struct{ tx *bolt.Tx }
+
+func (r reader) Creditor(id multe.CreditorID) (multe.Creditor, error) {
+	return creditors.get(r.tx, keyOf(string(id)))
+}
+
+func (r reader) Creditors(after multe.CreditorID, limit int) ([]multe.Creditor, error) {
+	return creditors.list(r.tx, nil, key{}, keyOf(string(after)), limit)
+}
+
+func (r reader) Operator(c multe.CreditorID, id multe.OperatorID) (multe.Operator, error) {
+	return operators.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) OperatorByToken(token multe.Digest) (multe.Operator, error) {
+	return operators.find(r.tx, operatorToken, digestKey(token))
+}
+
+func (r reader) Operators(c multe.CreditorID, after multe.OperatorID, limit int) ([]multe.Operator, error) {
+	return operators.list(r.tx, nil, keyOf(string(c)), keyOf(string(c), string(after)), limit)
+}
+
+func (r reader) Device(c multe.CreditorID, id multe.DeviceID) (multe.Device, error) {
+	return devices.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) DeviceByToken(token multe.Digest) (multe.Device, error) {
+	return devices.find(r.tx, deviceToken, digestKey(token))
+}
+
+func (r reader) DeviceByInvite(code multe.Digest) (multe.Device, error) {
+	return devices.find(r.tx, deviceInvite, digestKey(code))
+}
+
+func (r reader) Devices(c multe.CreditorID, after multe.DeviceID, limit int) ([]multe.Device, error) {
+	return devices.list(r.tx, nil, keyOf(string(c)), keyOf(string(c), string(after)), limit)
+}
+
+func (r reader) Code(c multe.CreditorID, p multe.PositionID) (multe.Code, error) {
+	return codes.get(r.tx, keyOf(string(c), string(p)))
+}
+
+func (r reader) CodeByIUV(c multe.CreditorID, iuv string) (multe.Code, error) {
+	return codes.find(r.tx, codeIUV, keyOf(string(c), iuv))
+}
+
+func (r reader) CodesIn(c multe.CreditorID, s multe.CodeState, after multe.PositionID, limit int) ([]multe.Code, error) {
+	return codes.list(r.tx, codeState, keyOf(string(c), string(s)), keyOf(string(c), string(s), string(after)), limit)
+}
+
+func (r reader) CodesOf(c multe.CreditorID, d multe.DeviceID, after multe.PositionID, limit int) ([]multe.Code, error) {
+	return codes.list(r.tx, codeDevice, keyOf(string(c), string(d)), keyOf(string(c), string(d), string(after)), limit)
+}
+
+func (r reader) CountCodes(c multe.CreditorID) (map[multe.CodeState]int, error) {
+	prefix := keyOf("code.state", string(c))
+	if prefix.err != nil {
+		return nil, prefix.err
+	}
+	counts := map[multe.CodeState]int{}
+	cur := r.tx.Bucket([]byte(tallies)).Cursor()
+	for k, v := cur.Seek(prefix.b); bytes.HasPrefix(k, prefix.b); k, v = cur.Next() {
+		state := k[len(prefix.b) : len(k)-1] // without its NUL
+		counts[multe.CodeState(state)] = int(number(v))
+	}
+	return counts, nil
+}
+
+func (r reader) Lease(c multe.CreditorID, d multe.DeviceID, id multe.LeaseID) (multe.Lease, error) {
+	return leases.get(r.tx, keyOf(string(c), string(d), string(id)))
+}
+
+func (r reader) Verbale(c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, error) {
+	return verbali.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) VerbaleByRegister(c multe.CreditorID, register string) (multe.Verbale, error) {
+	return verbali.find(r.tx, verbaleRegister, keyOf(string(c), register))
+}
+
+func (r reader) Verbali(c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error) {
+	return verbali.list(r.tx, nil, keyOf(string(c)), keyOf(string(c), string(after)), limit)
+}
+
+func (r reader) VerbaliOf(c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error) {
+	return verbali.list(r.tx, verbaleDevice, keyOf(string(c), string(d)), keyOf(string(c), string(d), string(after)), limit)
+}
+
+func (r reader) Change(c multe.CreditorID, id multe.ChangeID) (multe.Change, error) {
+	return changes.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) ChangesOf(c multe.CreditorID, p multe.PositionID, after int, limit int) ([]multe.Change, error) {
+	prefix := keyOf(string(c), string(p))
+	return changes.list(r.tx, changePosition, prefix, prefix.number(uint64(max(0, after))), limit)
+}
+
+func (r reader) ChangesIn(c multe.CreditorID, s multe.ChangeState, after multe.Change, limit int) ([]multe.Change, error) {
+	return changes.list(r.tx, changeState, keyOf(string(c), string(s)), changeStateKey(c, s, after), limit)
+}
+
+func (r reader) Batch(c multe.CreditorID, id multe.BatchID) (multe.Batch, error) {
+	return batches.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) BatchesIn(c multe.CreditorID, s multe.BatchState, after multe.BatchID, limit int) ([]multe.Batch, error) {
+	return batches.list(r.tx, batchState, keyOf(string(c), string(s)), keyOf(string(c), string(s), string(after)), limit)
+}
+
+func (r reader) Payment(c multe.CreditorID, iuv, iur string) (multe.Payment, error) {
+	return payments.get(r.tx, keyOf(string(c), iuv, iur))
+}
+
+func (r reader) PaymentsOf(c multe.CreditorID, iuv string, limit int) ([]multe.Payment, error) {
+	prefix := keyOf(string(c), iuv)
+	return payments.list(r.tx, nil, prefix, prefix, limit)
+}
+
+func (r reader) Payments(c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error) {
+	return payments.list(r.tx, paymentArrival, keyOf(string(c)), paymentArrivalKey(c, after), limit)
+}
+
+func (r reader) Message(id multe.MessageID) (multe.Message, error) {
+	return messages.get(r.tx, keyOf(string(id)))
+}
+
+func (r reader) MessagesIn(s multe.MessageState, after multe.MessageID, limit int) ([]multe.Message, error) {
+	return messages.list(r.tx, messageState, keyOf(string(s)), keyOf(string(s), string(after)), limit)
+}
+
+func (r reader) Discrepancy(c multe.CreditorID, id string) (multe.Discrepancy, error) {
+	return discrepancies.get(r.tx, keyOf(string(c), id))
+}
+
+func (r reader) Discrepancies(c multe.CreditorID, open bool, after string, limit int) ([]multe.Discrepancy, error) {
+	prefix := keyOf(string(c), openOrClosed(open))
+	return discrepancies.list(r.tx, discrepancyOpen, prefix, prefix.text(after), limit)
+}
+
+func (r reader) Audit(c multe.CreditorID, p multe.PositionID, after uint64, limit int) ([]multe.AuditEntry, error) {
+	if p == "" {
+		prefix := keyOf(string(c))
+		return audit.list(r.tx, nil, prefix, prefix.number(after), limit)
+	}
+	prefix := keyOf(string(c), string(p))
+	return audit.list(r.tx, auditPosition, prefix, prefix.number(after), limit)
+}
+
+func (w *txn) PutCreditor(c multe.Creditor) error       { return creditors.put(w, c) }
+func (w *txn) PutOperator(o multe.Operator) error       { return operators.put(w, o) }
+func (w *txn) PutDevice(d multe.Device) error           { return devices.put(w, d) }
+func (w *txn) PutCode(c multe.Code) error               { return codes.put(w, c) }
+func (w *txn) PutLease(l multe.Lease) error             { return leases.put(w, l) }
+func (w *txn) PutVerbale(v multe.Verbale) error         { return verbali.put(w, v) }
+func (w *txn) PutChange(c multe.Change) error           { return changes.put(w, c) }
+func (w *txn) PutBatch(b multe.Batch) error             { return batches.put(w, b) }
+func (w *txn) PutPayment(p multe.Payment) error         { return payments.put(w, p) }
+func (w *txn) PutMessage(m multe.Message) error         { return messages.put(w, m) }
+func (w *txn) PutDiscrepancy(d multe.Discrepancy) error { return discrepancies.put(w, d) }
+
+func (w *txn) AppendAudit(e multe.AuditEntry) error {
+	e.Seq = w.tally(auditSeq(e.Creditor)) + 1
+	return audit.put(w, e)
+}
