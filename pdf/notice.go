@@ -1,0 +1,169 @@
+package pdf
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"preavviso/internal/avviso"
+	"preavviso/internal/fault"
+)
+
+// Notice is a preavviso as it is printed. Texts are Italian and may be in any
+// Latin letters; runs of white space count as one space. Lengths are in
+// characters.
+type Notice struct {
+	Creditor  Creditor
+	Reference string    // register number, or the id on the slip; 1 to 40
+	IssuedAt  time.Time // when the violation was found; printed as time in Europe/Rome
+	Place     string    // 1 to 150
+	Plate     string    // 1 to 20
+	Vehicle   string    // "Fiat Panda bianca"; up to 80, may be empty
+	Norm      string    // "art. 158, c. 2 e 6, CdS"; 1 to 100
+	Violation string    // what was done; 1 to 600
+	Warden    string    // id, never a name; 1 to 40
+
+	Number  avviso.Number
+	Causale string // as the platform was told; 1 to 100
+	Debtor  Debtor // zero while nobody knows who it is, as on a windscreen
+	Steps   []Step // 1 to 4; the first is due now, and is what the symbols carry
+}
+
+// Creditor is the public body that is owed, as a notice presents it.
+type Creditor struct {
+	Name     string // 1 to 100
+	Settore  string // "Corpo di Polizia Locale"; up to 50, may be empty
+	Info     string // address and hours; up to 100, may be empty
+	Contacts string // telephone, PEC; up to 100, may be empty
+	Privacy  string // where the whole privacy notice is; up to 100, may be empty
+	CF       string // 11 digits
+	CBILL    string // up to 10, may be empty
+
+	// The «bollettino postale PA» is drawn if there is both an account and an
+	// authorisation of Poste to print it; then the holder must be there too.
+	PostalAccount      string // up to 12 digits
+	PostalHolder       string // 1 to 50
+	PosteAuthorisation string // "AUT. DB/…"; up to 60
+}
+
+// Debtor is who owes, if known.
+type Debtor struct {
+	Name string // up to 70
+	CF   string // 11 digits or 16 letters and digits
+}
+
+// Step is one amount and the last day on which it is enough. Exactly one of By
+// and Term is given.
+type Step struct {
+	Amount avviso.Cents // one cent to avviso.MaxPrintable
+	Label  string       // "Importo scontato del 30%"; 1 to 50
+	By     time.Time    // any instant of that day in Europe/Rome: «entro il 17/03/2026»
+	Term   string       // "entro 5 giorni dalla notifica del verbale"; up to 80
+}
+
+// printed is who the notice says it is for.
+func (d Debtor) printed() string {
+	if d.Name == "" {
+		return textUnknownDebtor
+	}
+	return d.Name
+}
+
+// maxSteps is how many amounts fit side by side. Italian law knows three: with
+// the discount, reduced, and half of the maximum.
+const maxSteps = 4
+
+// postal reports whether the notice carries a bollettino.
+func (c Creditor) postal() bool { return c.PostalAccount != "" && c.PosteAuthorisation != "" }
+
+// due is the amount that the payment boxes and the symbols carry.
+func (p Notice) due() Step { return p.Steps[0] }
+
+// term is the deadline as it is printed.
+func (s Step) term(rome *time.Location) string {
+	if s.By.IsZero() {
+		return s.Term
+	}
+	return "entro il " + s.By.In(rome).Format(dateLayout)
+}
+
+const (
+	dateLayout = "02/01/2006"
+	accountLen = 12 // of a conto corrente postale; shorter ones are printed with zeros
+)
+
+// field is one text of a notice with its limits.
+type field struct {
+	name     string // as the clerk knows it
+	text     *string
+	max      int
+	required bool
+}
+
+// prepared returns p with all its texts made printable, or says which of them
+// is missing, too long or not printable. It leaves p alone.
+func (p Notice) prepared() (Notice, error) {
+	fail := func(code, detail string) (Notice, error) {
+		return Notice{}, fault.New(fault.Invalid, code, detail)
+	}
+	p.Steps = append([]Step(nil), p.Steps...)
+	c := &p.Creditor
+	fields := []field{
+		{"ente creditore", &c.Name, 100, true},
+		{"settore dell'ente", &c.Settore, 50, false},
+		{"informazioni dell'ente", &c.Info, 100, false},
+		{"contatti dell'ente", &c.Contacts, 100, false},
+		{"informativa privacy", &c.Privacy, 100, false},
+		{"codice fiscale dell'ente", &c.CF, 11, true},
+		{"codice CBILL", &c.CBILL, 10, false},
+		{"conto corrente postale", &c.PostalAccount, accountLen, false},
+		{"intestatario del conto", &c.PostalHolder, 50, c.postal()},
+		{"autorizzazione Poste", &c.PosteAuthorisation, 60, false},
+		{"numero del preavviso", &p.Reference, 40, true},
+		{"luogo", &p.Place, 150, true},
+		{"targa", &p.Plate, 20, true},
+		{"veicolo", &p.Vehicle, 80, false},
+		{"norma violata", &p.Norm, 100, true},
+		{"descrizione della violazione", &p.Violation, 600, true},
+		{"matricola dell'agente", &p.Warden, 40, true},
+		{"causale", &p.Causale, 100, true},
+		{"nome del destinatario", &p.Debtor.Name, 70, false},
+		{"codice fiscale del destinatario", &p.Debtor.CF, 16, false},
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.By.IsZero() == (strings.TrimSpace(s.Term) == "") {
+			return fail("print.bad_term", "Ogni importo deve avere una scadenza: o una data o un termine.")
+		}
+		fields = append(fields, field{"descrizione dell'importo", &s.Label, 50, true}, field{"termine di pagamento", &s.Term, 80, false})
+	}
+	for _, f := range fields {
+		t, ok := printable(*f.text)
+		switch {
+		case !ok:
+			return fail("print.bad_character", fmt.Sprintf("Il campo «%s» contiene caratteri che non si possono stampare.", f.name))
+		case t == "" && f.required:
+			return fail("print.missing_field", fmt.Sprintf("Manca il campo «%s».", f.name))
+		case len([]rune(t)) > f.max:
+			return fail("print.too_long", fmt.Sprintf("Il campo «%s» supera i %d caratteri.", f.name, f.max))
+		}
+		*f.text = t
+	}
+	switch {
+	case p.IssuedAt.IsZero():
+		return fail("print.missing_field", "Mancano la data e l'ora della violazione.")
+	case p.Number.IsZero():
+		return fail("print.no_number", "Manca il codice avviso.")
+	case len(p.Steps) == 0 || len(p.Steps) > maxSteps:
+		return fail("print.bad_steps", fmt.Sprintf("Gli importi devono essere da 1 a %d.", maxSteps))
+	}
+	for _, s := range p.Steps {
+		if s.Amount <= 0 || s.Amount > avviso.MaxPrintable {
+			return fail("print.bad_amount", fmt.Sprintf("Ogni importo deve essere compreso fra 0,01 e %s euro.", avviso.MaxPrintable.Italian()))
+		}
+	}
+	if n := len(c.PostalAccount); n > 0 {
+		c.PostalAccount = strings.Repeat("0", max(0, accountLen-n)) + c.PostalAccount
+	}
+	return p, nil
+}
