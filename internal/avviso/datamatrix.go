@@ -20,7 +20,6 @@ const (
 	debtorNameLen = 40
 	causaleLen    = 110
 	fillerLen     = 12
-	codelineLen   = 50
 	dataMatrixLen = 256
 )
 
@@ -55,7 +54,8 @@ func Codeline(n Number, account string, amount Cents) (string, error) {
 	if err := checkAmount(amount); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("18%s%d%012s%d%010d%s", n, accountLen, account, amountLen, amount, dmDocument), nil
+	account = strings.Repeat("0", accountLen-len(account)) + account
+	return fmt.Sprintf("18%s%d%s%d%010d%s", n, accountLen, account, amountLen, amount, dmDocument), nil
 }
 
 // DataMatrix returns the payload of the Data Matrix of a bollettino: exactly
