@@ -252,7 +252,11 @@ func TestFileTellsNothing(t *testing.T) {
 
 func TestFileIsSound(t *testing.T) {
 	for name, notice := range cases {
-		out := run(t, draw(t, notice(t)), "sh", "-c", `f=$(mktemp) && cat >"$f" && qpdf --check "$f"; s=$?; rm -f "$f"; exit $s`)
+		file := filepath.Join(t.TempDir(), "notice.pdf") // qpdf reads no pipes
+		if err := os.WriteFile(file, draw(t, notice(t)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out := run(t, nil, "qpdf", "--check", file)
 		if !bytes.Contains(out, []byte("No syntax or stream encoding errors")) {
 			t.Errorf("%s: %s", name, out)
 		}
@@ -451,9 +455,6 @@ func run(t *testing.T, stdin []byte, name string, args ...string) []byte {
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err == nil && name == "sh" {
-		_, err = exec.LookPath("qpdf")
-	}
 	if err != nil {
 		if strings.Contains(os.Getenv("PREAVVISO_TEST_REQUIRE"), "decoders") {
 			t.Fatal(err)
