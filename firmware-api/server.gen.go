@@ -121,6 +121,9 @@ type DeviceState struct {
 	Name       string    `json:"name"`
 	ServerTime time.Time `json:"server_time"`
 
+	// StockLow The creditor's pool is short: the next block may be smaller.
+	StockLow bool `json:"stock_low"`
+
 	// Verbali Those with an id of the last two days (a UUIDv7 begins with its time), at
 	// most the latest 200, oldest first.
 	Verbali []VerbaleItem `json:"verbali"`

@@ -19,6 +19,7 @@ import (
 	"preavviso/internal/avviso"
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
+	"preavviso/internal/pool"
 	"preavviso/internal/web"
 )
 
@@ -36,6 +37,7 @@ type Registry interface {
 type Pool interface {
 	Lease(ctx context.Context, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, want int) ([]multe.Code, error)
 	Held(ctx context.Context, c multe.CreditorID, d multe.DeviceID) ([]multe.Code, error)
+	Stock(ctx context.Context, c multe.CreditorID) (pool.Stock, error)
 }
 
 // Verbali takes what handhelds printed; package verbali does it.
@@ -62,11 +64,11 @@ func New(cfg Config) (*web.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("firmware-api: %w", err)
 	}
-	RegisterHandlers(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
+	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
 		ResponseErrorHandlerFunc: w.Fail,
-	}))
+	}), GinServerOptions{ErrorHandler: w.UnboundParameter})
 	return w, nil
 }
 
@@ -173,6 +175,10 @@ func (s *server) ReadState(ctx context.Context, _ ReadStateRequestObject) (ReadS
 	if err != nil {
 		return nil, err
 	}
+	stock, err := s.pool.Stock(ctx, d.Creditor)
+	if err != nil {
+		return nil, err
+	}
 	verbali, err := s.recent(ctx, d)
 	if err != nil {
 		return nil, err
@@ -183,6 +189,7 @@ func (s *server) ReadState(ctx context.Context, _ ReadStateRequestObject) (ReadS
 		Creditor:   creditorBody(c),
 		ServerTime: multe.Instant(s.now()),
 		Held:       codeBodies(held),
+		StockLow:   stock.Short,
 		Verbali:    verbali,
 	}, nil
 }

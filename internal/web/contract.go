@@ -308,3 +308,7 @@ func bounds(low uint64, high *uint64, unit string) string {
 func escape(key string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }
+
+// UnboundParameter is Unbound for path and query: the ErrorHandler of the
+// generated code.
+func (s *Server) UnboundParameter(c *gin.Context, err error, _ int) { s.Unbound(c, err) }

@@ -1,0 +1,370 @@
+// Package api is the back office's JSON API.
+//
+// openapi.yaml is the truth about it: server.gen.go is made from it, and every
+// request is checked against it before a handler runs (package web). Who may do
+// what is also said there: an operation lists the kinds of token that open it.
+package api
+
+//go:generate go tool -modfile=../internal/tools/go.mod oapi-codegen -config oapi-codegen.yaml openapi.yaml
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	_ "embed"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+	"preavviso/internal/pool"
+	"preavviso/internal/web"
+)
+
+//go:embed openapi.yaml
+var contract []byte
+
+// Registry knows creditors, operators and handhelds; package registry does it.
+type Registry interface {
+	AddCreditor(ctx context.Context, actor string, c multe.Creditor) (multe.Creditor, error)
+	Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error)
+	Creditors(ctx context.Context, after multe.CreditorID, limit int) ([]multe.Creditor, error)
+	AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Operator, string, error)
+	OperatorByToken(ctx context.Context, token string) (multe.Operator, error)
+	AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Device, string, error)
+	InviteDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, string, error)
+	RevokeDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, error)
+	Devices(ctx context.Context, c multe.CreditorID, after multe.DeviceID, limit int) ([]multe.Device, error)
+}
+
+// Pool tells what codes there are; package pool does it.
+type Pool interface {
+	Stock(ctx context.Context, c multe.CreditorID) (pool.Stock, error)
+}
+
+// Verbali keeps the verbali and the history of codes; package verbali does it.
+type Verbali interface {
+	Record(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, r multe.Record) (multe.Verbale, multe.Code, error)
+	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
+	List(ctx context.Context, c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+	FindCode(ctx context.Context, c multe.CreditorID, avvisoOrPosition string) (multe.Code, error)
+	Timeline(ctx context.Context, c multe.CreditorID, p multe.PositionID) (multe.Code, []multe.AuditEntry, error)
+}
+
+// Payments lists what was paid; package payments does it.
+type Payments interface {
+	List(ctx context.Context, c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error)
+}
+
+// Discrepancies lists what a person must look at, by id.
+type Discrepancies interface {
+	Discrepancies(ctx context.Context, c multe.CreditorID, open bool, after string, limit int) ([]multe.Discrepancy, error)
+}
+
+// Printer draws the notice of a verbale as a PDF.
+type Printer interface {
+	Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byte, error)
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Log    *slog.Logger
+	Random io.Reader // of trace ids; safe for concurrent use
+	Now    func() time.Time
+	Admin  multe.Digest // of the installation's token; the zero Digest opens nothing
+
+	Registry      Registry
+	Pool          Pool
+	Verbali       Verbali
+	Payments      Payments
+	Discrepancies Discrepancies
+	Printer       Printer
+}
+
+// New returns the API. It fails only when openapi.yaml is not valid.
+func New(cfg Config) (*web.Server, error) {
+	s := &server{cfg}
+	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit})
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
+		RequestErrorHandlerFunc:  w.Unbound,
+		HandlerErrorFunc:         w.Fail,
+		ResponseErrorHandlerFunc: w.Fail,
+	}), GinServerOptions{ErrorHandler: w.UnboundParameter})
+	return w, nil
+}
+
+type server struct{ Config }
+
+// The security schemes of openapi.yaml.
+const (
+	schemeAdmin    = "admin"
+	schemeOperator = "operator"
+)
+
+type actorKey struct{}
+
+// admit finds who calls. An operator learns nothing about other creditors: the
+// answer is the same whether or not they exist.
+func (s *server) admit(ctx context.Context, token string, call web.Call) (context.Context, error) {
+	digest := multe.DigestOf([]byte(token))
+	if !s.Admin.IsZero() && subtle.ConstantTimeCompare(digest[:], s.Admin[:]) == 1 {
+		if call.Creditor != "" {
+			if _, err := s.Registry.Creditor(ctx, multe.CreditorID(call.Creditor)); err != nil {
+				return nil, err
+			}
+		}
+		return context.WithValue(ctx, actorKey{}, "admin"), nil
+	}
+	o, err := s.Registry.OperatorByToken(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if call.Creditor != "" && multe.CreditorID(call.Creditor) != o.Creditor {
+		return nil, fault.New(fault.Forbidden, "auth.wrong_creditor", "Le credenziali non valgono per questo ente.")
+	}
+	if !slices.Contains(call.Schemes, schemeOperator) {
+		return nil, fault.New(fault.Forbidden, "auth.admin_only", "L'operazione è riservata all'amministratore del servizio.")
+	}
+	return context.WithValue(ctx, actorKey{}, "operator:"+string(o.ID)), nil
+}
+
+// actor returns whom admit found, as the history names them.
+func actor(ctx context.Context) string {
+	a, _ := ctx.Value(actorKey{}).(string)
+	return a
+}
+
+// Health serves GET /v1/health: one small read proves that the store answers.
+func (s *server) Health(ctx context.Context, _ HealthRequestObject) (HealthResponseObject, error) {
+	if _, err := s.Registry.Creditors(ctx, "", 1); err != nil {
+		return nil, err
+	}
+	return Health200JSONResponse{Status: Ok}, nil
+}
+
+// AddCreditor serves POST /v1/creditors.
+func (s *server) AddCreditor(ctx context.Context, r AddCreditorRequestObject) (AddCreditorResponseObject, error) {
+	c, err := s.Registry.AddCreditor(ctx, actor(ctx), creditorOf(*r.Body))
+	if err != nil {
+		return nil, err
+	}
+	return AddCreditor201JSONResponse(creditorBody(c)), nil
+}
+
+// ReadCreditor serves GET /v1/creditors/{cf}.
+func (s *server) ReadCreditor(ctx context.Context, r ReadCreditorRequestObject) (ReadCreditorResponseObject, error) {
+	c, err := s.Registry.Creditor(ctx, multe.CreditorID(r.Cf))
+	if err != nil {
+		return nil, err
+	}
+	return ReadCreditor200JSONResponse(creditorBody(c)), nil
+}
+
+// AddOperator serves POST /v1/creditors/{cf}/operators.
+func (s *server) AddOperator(ctx context.Context, r AddOperatorRequestObject) (AddOperatorResponseObject, error) {
+	o, token, err := s.Registry.AddOperator(ctx, actor(ctx), multe.CreditorID(r.Cf), r.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return AddOperator201JSONResponse{Id: string(o.ID), Name: o.Name, Token: token}, nil
+}
+
+// AddDevice serves POST /v1/creditors/{cf}/devices.
+func (s *server) AddDevice(ctx context.Context, r AddDeviceRequestObject) (AddDeviceResponseObject, error) {
+	d, code, err := s.Registry.AddDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), r.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return AddDevice201JSONResponse{Device: deviceBody(d), Code: code, Expires: d.InviteBy}, nil
+}
+
+// InviteDevice serves POST /v1/creditors/{cf}/devices/{id}/invites.
+func (s *server) InviteDevice(ctx context.Context, r InviteDeviceRequestObject) (InviteDeviceResponseObject, error) {
+	d, code, err := s.Registry.InviteDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.DeviceID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	return InviteDevice201JSONResponse{Device: deviceBody(d), Code: code, Expires: d.InviteBy}, nil
+}
+
+// RevokeDevice serves DELETE /v1/creditors/{cf}/devices/{id}.
+func (s *server) RevokeDevice(ctx context.Context, r RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error) {
+	d, err := s.Registry.RevokeDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.DeviceID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	return RevokeDevice200JSONResponse(deviceBody(d)), nil
+}
+
+// ListDevices serves GET /v1/creditors/{cf}/devices.
+func (s *server) ListDevices(ctx context.Context, r ListDevicesRequestObject) (ListDevicesResponseObject, error) {
+	limit := pageSize(r.Params.Limit)
+	list, err := s.Registry.Devices(ctx, multe.CreditorID(r.Cf), multe.DeviceID(r.Params.After), limit)
+	if err != nil {
+		return nil, err
+	}
+	page := DevicePage{Devices: each(list, deviceBody)}
+	if len(list) == limit {
+		page.Next = string(list[limit-1].ID)
+	}
+	return ListDevices200JSONResponse(page), nil
+}
+
+// ReadStock serves GET /v1/creditors/{cf}/stock.
+func (s *server) ReadStock(ctx context.Context, r ReadStockRequestObject) (ReadStockResponseObject, error) {
+	st, err := s.Pool.Stock(ctx, multe.CreditorID(r.Cf))
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]int{}
+	for _, state := range multe.CodeStates() {
+		counts[string(state)] = st.Counts[state]
+	}
+	return ReadStock200JSONResponse{Counts: counts, Low: st.Low, Target: st.Target, Short: st.Short}, nil
+}
+
+// ListVerbali serves GET /v1/creditors/{cf}/verbali.
+func (s *server) ListVerbali(ctx context.Context, r ListVerbaliRequestObject) (ListVerbaliResponseObject, error) {
+	limit := pageSize(r.Params.Limit)
+	list, err := s.Verbali.List(ctx, multe.CreditorID(r.Cf), multe.VerbaleID(r.Params.After), limit)
+	if err != nil {
+		return nil, err
+	}
+	page := VerbalePage{Verbali: each(list, s.verbaleBody)}
+	if len(list) == limit {
+		page.Next = string(list[limit-1].Slip.ID)
+	}
+	return ListVerbali200JSONResponse(page), nil
+}
+
+// ReadVerbale serves GET /v1/creditors/{cf}/verbali/{id}.
+func (s *server) ReadVerbale(ctx context.Context, r ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error) {
+	v, k, err := s.Verbali.Get(ctx, multe.CreditorID(r.Cf), multe.VerbaleID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	return ReadVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
+}
+
+// RecordVerbale serves PUT /v1/creditors/{cf}/verbali/{id}/record.
+func (s *server) RecordVerbale(ctx context.Context, r RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error) {
+	c, id := multe.CreditorID(r.Cf), multe.VerbaleID(r.Id)
+	record, err := recordOf(*r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if record.Causale == "" {
+		v, _, err := s.Verbali.Get(ctx, c, id)
+		if err != nil {
+			return nil, err
+		}
+		record.Causale = multe.CausaleOfSlip(v.Slip) // what was printed, and so the same at every repetition
+	}
+	v, k, err := s.Verbali.Record(ctx, actor(ctx), c, id, record)
+	if err != nil {
+		return nil, err
+	}
+	return RecordVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
+}
+
+// ReadPreavviso serves GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf. What
+// can no longer be paid has no notice: somebody would pay it.
+func (s *server) ReadPreavviso(ctx context.Context, r ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error) {
+	c, err := s.Registry.Creditor(ctx, multe.CreditorID(r.Cf))
+	if err != nil {
+		return nil, err
+	}
+	v, k, err := s.Verbali.Get(ctx, c.ID, multe.VerbaleID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	if k.State != multe.CodeIssued && k.State != multe.CodeActive {
+		return nil, fault.New(fault.Conflict, "preavviso.not_due", "L'avviso non si può stampare: il codice è già pagato o annullato.")
+	}
+	pdf, err := s.Printer.Preavviso(c, v, k)
+	if err != nil {
+		return nil, fmt.Errorf("drawing a preavviso: %w", err)
+	}
+	return ReadPreavviso200ApplicationpdfResponse{Body: bytes.NewReader(pdf), ContentLength: int64(len(pdf))}, nil
+}
+
+// ReadCode serves GET /v1/creditors/{cf}/codes/{code}.
+func (s *server) ReadCode(ctx context.Context, r ReadCodeRequestObject) (ReadCodeResponseObject, error) {
+	k, err := s.Verbali.FindCode(ctx, multe.CreditorID(r.Cf), r.Code)
+	if err != nil {
+		return nil, err
+	}
+	return ReadCode200JSONResponse(codeBody(k)), nil
+}
+
+// ReadTimeline serves GET /v1/creditors/{cf}/codes/{code}/timeline.
+func (s *server) ReadTimeline(ctx context.Context, r ReadTimelineRequestObject) (ReadTimelineResponseObject, error) {
+	c := multe.CreditorID(r.Cf)
+	k, err := s.Verbali.FindCode(ctx, c, r.Code)
+	if err != nil {
+		return nil, err
+	}
+	k, entries, err := s.Verbali.Timeline(ctx, c, k.Position)
+	if err != nil {
+		return nil, err
+	}
+	return ReadTimeline200JSONResponse{Code: codeBody(k), Entries: each(entries, entryBody)}, nil
+}
+
+// ListPayments serves GET /v1/creditors/{cf}/payments.
+func (s *server) ListPayments(ctx context.Context, r ListPaymentsRequestObject) (ListPaymentsResponseObject, error) {
+	after, err := parsePaymentCursor(r.Params.After)
+	if err != nil {
+		return nil, err
+	}
+	limit := pageSize(r.Params.Limit)
+	list, err := s.Payments.List(ctx, multe.CreditorID(r.Cf), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	page := PaymentPage{Payments: each(list, paymentBody)}
+	if len(list) == limit {
+		page.Next = paymentCursor(list[limit-1])
+	}
+	return ListPayments200JSONResponse(page), nil
+}
+
+// ListDiscrepancies serves GET /v1/creditors/{cf}/discrepancies.
+func (s *server) ListDiscrepancies(ctx context.Context, r ListDiscrepanciesRequestObject) (ListDiscrepanciesResponseObject, error) {
+	open := r.Params.Open == nil || *r.Params.Open
+	limit := pageSize(r.Params.Limit)
+	list, err := s.Discrepancies.Discrepancies(ctx, multe.CreditorID(r.Cf), open, r.Params.After, limit)
+	if err != nil {
+		return nil, err
+	}
+	page := DiscrepancyPage{Discrepancies: each(list, discrepancyBody)}
+	if len(list) == limit {
+		page.Next = list[limit-1].ID
+	}
+	return ListDiscrepancies200JSONResponse(page), nil
+}
+
+// defaultPage is the size of a page that nobody chose: the default that
+// openapi.yaml states.
+const defaultPage = 100
+
+func pageSize(limit int) int {
+	if limit == 0 {
+		return defaultPage
+	}
+	return limit
+}
+
+func each[A, B any](list []A, f func(A) B) []B {
+	out := make([]B, len(list))
+	for i, a := range list {
+		out[i] = f(a)
+	}
+	return out
+}
