@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/hooklift/gowsdl"
@@ -125,6 +126,9 @@ func runGowsdl(c *contract) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Start writes one map from two goroutines without a lock. On one processor
+	// they take turns, and none can be stopped in the middle of a write.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	parts, err := g.Start()
 	if err != nil {
 		return nil, err

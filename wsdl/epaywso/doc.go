@@ -12,7 +12,9 @@
 //     any schema type here. It means that the element is absent, also where the
 //     schema wants one; an absent element is not written.
 //   - Amounts and booleans have a meaningful zero. They are pointers where they
-//     may be absent, and are always written where they may not.
+//     may be absent, and are always written where they may not. One that a
+//     message lacks against the schema reads as 0.00 or false, and Validate
+//     cannot tell.
 //   - A complex element is a pointer where it may be absent, and a plain value
 //     where it may not, so that a reader of a poor message never meets a nil.
 //     Alone RichiestaDiRevocaResponse is a pointer though the schema wants it,

@@ -93,16 +93,17 @@ func (d *Date) UnmarshalText(text []byte) error {
 // DateTime is an instant. The zero instant means none and is not written.
 type DateTime struct{ time.Time }
 
-func (t DateTime) valid() bool { return t.Year() >= 1 && t.Year() <= 9999 }
-
 // MarshalText writes an instant with its offset, "2026-11-23T10:15:00+01:00",
 // and with as many decimals of a second as it has. The zero instant is an error.
 func (t DateTime) MarshalText() ([]byte, error) {
-	_, offset := t.Zone()
-	if t.IsZero() || !t.valid() || offset%60 != 0 || offset < -maxOffset || offset > maxOffset {
-		return nil, fmt.Errorf("%w: no xs:dateTime can say this instant", ErrMalformed)
+	v := t.Time
+	if _, offset := v.Zone(); offset%60 != 0 || offset < -maxOffset || offset > maxOffset {
+		v = v.UTC() // no xs:dateTime has such an offset
 	}
-	return t.AppendFormat(nil, time.RFC3339Nano), nil
+	if v.IsZero() || v.Year() < 1 || v.Year() > 9999 {
+		return nil, fmt.Errorf("%w: no instant of the years 1 to 9999", ErrMalformed)
+	}
+	return v.AppendFormat(nil, time.RFC3339Nano), nil
 }
 
 // MarshalXML writes an element with the instant, or nothing for the zero one.
@@ -111,8 +112,8 @@ func (t DateTime) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 }
 
 // UnmarshalText reads an xs:dateTime with a year of four digits. Without a zone
-// it is Rome's time; in the hour that autumn repeats it is the first of the two,
-// and in the hour that spring leaves out it is moved forward. Decimals of a
+// it is Rome's time; in the hour that autumn repeats it is the second of the
+// two, and the hour that spring leaves out is moved forward. Decimals of a
 // second beyond the ninth are dropped.
 func (t *DateTime) UnmarshalText(text []byte) error {
 	malformed := fmt.Errorf("%w: not an xs:dateTime", ErrMalformed)
@@ -154,8 +155,8 @@ func (t *DateTime) UnmarshalText(text []byte) error {
 		}
 	}
 	v := DateTime{time.Date(day.Year, day.Month, day.Day, h, m, s, nanos, zone)}
-	if v.IsZero() || !v.valid() { // the zero instant means none
-		return malformed
+	if _, err := v.MarshalText(); err != nil { // such as the zero instant, which means none
+		return err
 	}
 	*t = v
 	return nil
