@@ -1,0 +1,373 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+	"preavviso/internal/store"
+)
+
+// actor is who tells us about payments.
+const actor = "piemontepay"
+
+// paidCode is why a change that was still waiting is given up.
+const paidCode = "paid"
+
+// Payments hears and lists payments.
+type Payments struct {
+	store store.Store
+	now   func() time.Time
+}
+
+// New returns a Payments.
+func New(s store.Store, now func() time.Time) *Payments { return &Payments{store: s, now: now} }
+
+// List lists a creditor's payments in the order they were heard, after the given
+// one (the zero Payment: from the start), at most limit (≤ [store.MaxPage]).
+func (p *Payments) List(ctx context.Context, c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error) {
+	var list []multe.Payment
+	err := p.store.View(ctx, func(r store.Reader) error {
+		list = nil
+		for cursor := after; len(list) < limit; {
+			page, err := r.Payments(c, cursor, limit)
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			cursor = page[len(page)-1]
+			list = append(list, told(page)...)
+		}
+		list = list[:min(len(list), limit)]
+		return nil
+	})
+	return list, err
+}
+
+// OfIUV returns the payments of one IUV: more than one is a double payment.
+func (p *Payments) OfIUV(ctx context.Context, c multe.CreditorID, iuv string) ([]multe.Payment, error) {
+	var list []multe.Payment
+	err := p.store.View(ctx, func(r store.Reader) (err error) {
+		list, err = paymentsOf(r, c, iuv)
+		return err
+	})
+	return list, err
+}
+
+// Hear records what a notice says, inside the caller's transaction. m is the
+// message that said it. Hearing it again changes nothing.
+func (p *Payments) Hear(tx store.Tx, n multe.Notice, m multe.MessageID, at time.Time) error {
+	at = multe.Instant(at)
+	h := hearing{tx: tx, creditor: n.Creditor, reports: n.Creditor, message: m, at: at, received: at}
+	switch msg, err := tx.Message(m); {
+	case err == nil:
+		h.received = msg.Received // a message worked again a week later was still received then
+	case !errors.Is(err, fault.NotFound):
+		return err
+	}
+	switch _, err := tx.Creditor(n.Creditor); {
+	case errors.Is(err, fault.NotFound):
+		h.reports = "" // nobody looks at the troubles of a creditor we do not have
+	case err != nil:
+		return err
+	}
+	if n.Mismatch {
+		if err := h.once(kindMismatch, string(m)); err != nil {
+			return err
+		}
+	}
+	if n.Unread > 0 {
+		if err := h.once(kindUnread, string(m)); err != nil {
+			return err
+		}
+	}
+	for _, item := range n.Payments {
+		if err := h.payment(item); err != nil {
+			return fmt.Errorf("recording a payment: %w", err)
+		}
+	}
+	return nil
+}
+
+// hearing is one notice being worked.
+type hearing struct {
+	tx       store.Tx
+	creditor multe.CreditorID
+	reports  multe.CreditorID // who is told of troubles
+	message  multe.MessageID
+	at       time.Time
+	received time.Time
+}
+
+// payment records one item.
+func (h hearing) payment(item multe.Payment) error {
+	item.Creditor, item.Message, item.Received, item.Version = h.creditor, h.message, h.received, 1
+	known, err := paymentsOf(h.tx, h.creditor, item.IUV)
+	if err != nil {
+		return err
+	}
+	if same, ok := find(known, item); ok {
+		return h.again(same, item)
+	}
+	code, err := h.tx.CodeByIUV(h.creditor, item.IUV)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		if err := h.put(item); err != nil {
+			return err
+		}
+		return h.report(kindUnknownIUV, item.IUV)
+	case err != nil:
+		return err
+	}
+	item.Number, item.Position, item.Verbale = code.Number, code.Position, code.Verbale
+	if err := h.put(item); err != nil {
+		return err
+	}
+	if code.State == multe.CodePaid {
+		if err := h.report(kindDouble, item.IUV); err != nil {
+			return err
+		}
+	} else if err := h.pay(code); err != nil {
+		return err
+	}
+	if code.Verbale == "" {
+		return nil
+	}
+	return h.settle(code.Verbale, item, known)
+}
+
+// put stores a payment heard for the first time. Where a payment without receipt
+// has left its place (see again), the next one without receipt takes it.
+func (h hearing) put(p multe.Payment) error {
+	old, err := h.tx.Payment(p.Creditor, p.IUV, p.IUR)
+	switch {
+	case err == nil:
+		p.Version = old.Version + 1
+	case !errors.Is(err, fault.NotFound):
+		return err
+	}
+	if err := h.tx.PutPayment(p); err != nil {
+		return err
+	}
+	return h.audit("payment.recorded", p.Position, receipt(p), "", "")
+}
+
+// find returns the known payment that item repeats. The receipt tells; where
+// either lacks one, the same amount on the same IUV is taken for the same
+// payment, because a notification without receipt is one the platform sent too
+// early, not a second payment.
+func find(known []multe.Payment, item multe.Payment) (multe.Payment, bool) {
+	for _, k := range known {
+		if k.IUR == item.IUR {
+			return k, true
+		}
+	}
+	for _, k := range known {
+		if (k.IUR == "" || item.IUR == "") && k.Cents == item.Cents {
+			return k, true
+		}
+	}
+	return multe.Payment{}, false
+}
+
+// again hears a payment that is known. If this time it has its receipt, it is
+// the same payment under the key it should have had: it is stored under that key,
+// and the record without receipt stays as an empty place of zero cents, which no
+// list shows. The store deletes nothing, and keeping the old key instead would
+// make a true second payment of the same amount look like this one.
+func (h hearing) again(known, item multe.Payment) error {
+	switch {
+	case known.IUR == "" && item.IUR != "":
+		item.Position, item.Verbale, item.Number = known.Position, known.Verbale, known.Number
+		item.Message, item.Received = known.Message, known.Received
+		if item.PaidOn.IsZero() {
+			item.PaidOn = known.PaidOn
+		}
+		if err := h.tx.PutPayment(item); err != nil {
+			return err
+		}
+		known.Cents, known.Payer, known.Version = 0, nil, known.Version+1
+		if err := h.tx.PutPayment(known); err != nil {
+			return err
+		}
+		return h.audit("payment.receipt", item.Position, receipt(item), "", "")
+	case known.Cents != item.Cents:
+		return h.once(kindChanged, item.IUV)
+	}
+	return nil
+}
+
+// pay marks the code paid, gives up what the platform need not be told any more,
+// and closes what only waited for this payment.
+func (h hearing) pay(code multe.Code) error {
+	paid, err := code.Pay(h.at)
+	if err != nil {
+		return err
+	}
+	if err := h.tx.PutCode(paid); err != nil {
+		return err
+	}
+	if err := h.audit("code.paid", code.Position, string(code.Verbale), string(code.State), string(paid.State)); err != nil {
+		return err
+	}
+	if code.State != multe.CodeIssued && code.State != multe.CodeActive {
+		if err := h.report(kindUnexpected, string(code.Position)); err != nil {
+			return err
+		}
+	}
+	if err := h.giveUp(code.Position); err != nil {
+		return err
+	}
+	return h.close(kindAlreadyPaid, string(code.Position))
+}
+
+// giveUp refuses the changes of a position that have not left, or that nobody
+// knows the fate of: the platform changes nothing on a paid position (178).
+func (h hearing) giveUp(p multe.PositionID) error {
+	changes, err := h.tx.ChangesOf(h.creditor, p, 0, store.MaxPage)
+	if err != nil {
+		return err
+	}
+	for _, ch := range changes {
+		if ch.State != multe.ChangeWaiting && ch.State != multe.ChangeUnknown {
+			continue
+		}
+		next, err := ch.Refuse(paidCode, h.at)
+		if err != nil {
+			return err
+		}
+		if err := h.tx.PutChange(next); err != nil {
+			return err
+		}
+		if err := h.audit("change.refused", p, string(ch.ID()), string(ch.State), string(next.State)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle compares what came with what was due, and closes the verbale if it is
+// enough. others are the payments known before on the same IUV: money that came
+// in two parts counts whole.
+func (h hearing) settle(id multe.VerbaleID, p multe.Payment, others []multe.Payment) error {
+	v, err := h.tx.Verbale(h.creditor, id)
+	if err != nil {
+		return err
+	}
+	switch v.State {
+	case multe.VerbaleSettled:
+		return nil // a double payment, reported as such
+	case multe.VerbaleCancelled:
+		return h.report(kindCancelled, string(p.Position))
+	}
+	day := p.PaidOn
+	if day.IsZero() {
+		day = multe.DayOf(p.Received)
+	}
+	due, came := due(v, day), p.Cents
+	for _, o := range others {
+		came += o.Cents
+	}
+	if came < due {
+		return h.report(kindShort, string(p.Position))
+	}
+	if came > due && len(others) == 0 {
+		if err := h.report(kindOver, string(p.Position)); err != nil {
+			return err
+		}
+	}
+	next, err := v.Settle(h.at)
+	if err != nil {
+		return err
+	}
+	if err := h.tx.PutVerbale(next); err != nil {
+		return err
+	}
+	if err := h.audit("verbale.settled", p.Position, string(id), string(v.State), string(next.State)); err != nil {
+		return err
+	}
+	return h.close(kindShort, string(p.Position))
+}
+
+// due is what was due on a day. Through the day on which the office recorded
+// another amount, the paper's holds too where it is lower: nobody can have known.
+func due(v multe.Verbale, day multe.Day) multe.Cents {
+	d := v.DueOn(day)
+	if v.Record != nil && day.Compare(multe.DayOf(v.Record.At)) <= 0 {
+		v.Record = nil
+		d = min(d, v.DueOn(day))
+	}
+	return d
+}
+
+// paymentsOf lists the payments of an IUV, without the empty places that again
+// leaves.
+func paymentsOf(r store.Reader, c multe.CreditorID, iuv string) ([]multe.Payment, error) {
+	all, err := r.PaymentsOf(c, iuv, store.MaxPage)
+	return told(all), err
+}
+
+func told(ps []multe.Payment) []multe.Payment {
+	var out []multe.Payment
+	for _, p := range ps {
+		if p.Cents != 0 || p.IUR != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// receipt names a payment in the history.
+func receipt(p multe.Payment) string { return p.IUV + "/" + p.IUR }
+
+func (h hearing) audit(action string, p multe.PositionID, subject, from, to string) error {
+	return h.tx.AppendAudit(multe.AuditEntry{Creditor: h.creditor, At: h.at, Actor: actor, Action: action, Position: p, Subject: subject, From: from, To: to})
+}
+
+// report tells a person. It is only called for what is new, so that a message
+// heard twice is told once.
+func (h hearing) report(kind, about string) error {
+	return store.Report(h.tx, h.reports, kind, subject(about), details[kind], h.at)
+}
+
+// once tells a person what is true of the message whenever it is heard.
+func (h hearing) once(kind, about string) error {
+	_, err := h.tx.Discrepancy(h.reports, id(kind, about))
+	if errors.Is(err, fault.NotFound) {
+		return h.report(kind, about)
+	}
+	return err
+}
+
+// close closes a trouble that this payment ended, if it is open.
+func (h hearing) close(kind, about string) error {
+	d, err := h.tx.Discrepancy(h.reports, id(kind, about))
+	switch {
+	case errors.Is(err, fault.NotFound) || err == nil && !d.Open:
+		return nil
+	case err != nil:
+		return err
+	}
+	return h.tx.PutDiscrepancy(d.Close(h.at))
+}
+
+func id(kind, about string) string {
+	return multe.NewDiscrepancy("", kind, subject(about), "", time.Time{}).ID
+}
+
+// maxSubject keeps the id of a discrepancy within its 120 characters.
+const maxSubject = 80
+
+// subject makes plain ASCII of what a stranger may have written.
+func subject(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '.' {
+			return r
+		}
+		return '_'
+	}, s)
+	return s[:min(len(s), maxSubject)]
+}

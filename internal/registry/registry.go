@@ -1,0 +1,372 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+	"preavviso/internal/store"
+)
+
+// The secrets. The prefix lets a person, and a scanner of leaked secrets, see
+// what was found.
+const (
+	operatorPrefix = "pvo_"
+	devicePrefix   = "pvd_"
+	invitePrefix   = "pvi_"
+
+	tokenBytes  = 32 // 256 bits: kept for years
+	inviteBytes = 16 // 128 bits: fits a small QR code, lives minutes
+
+	// inviteFor is how long an enrolment code is good: somebody stands beside
+	// the handheld while it is used.
+	inviteFor = 10 * time.Minute
+
+	maxOperatorName = 100
+	maxDeviceName   = 50
+)
+
+// Registry keeps creditors, operators and devices.
+type Registry struct {
+	store  store.Store
+	now    func() time.Time
+	random io.Reader
+}
+
+// New returns a Registry. random must be a cryptographic source that many
+// goroutines may read: it makes the secrets.
+func New(s store.Store, now func() time.Time, random io.Reader) *Registry {
+	return &Registry{store: s, now: now, random: random}
+}
+
+// AddCreditor adds a creditor as an administrator described it. One that exists
+// is a [fault.Conflict].
+func (r *Registry) AddCreditor(ctx context.Context, actor string, c multe.Creditor) (multe.Creditor, error) {
+	if err := c.Validate(); err != nil {
+		return multe.Creditor{}, err
+	}
+	at := multe.Instant(r.now())
+	c.Version, c.Changed = 1, at
+	err := r.store.Update(ctx, func(tx store.Tx) error {
+		_, err := tx.Creditor(c.ID)
+		if err == nil {
+			return fault.New(fault.Conflict, "creditor.exists", "L'ente è già registrato.")
+		}
+		if !errors.Is(err, fault.NotFound) {
+			return err
+		}
+		if err := tx.PutCreditor(c); err != nil {
+			return err
+		}
+		return tx.AppendAudit(multe.AuditEntry{Creditor: c.ID, At: at, Actor: actor, Action: "creditor.added", Subject: string(c.ID)})
+	})
+	if err != nil {
+		return multe.Creditor{}, fmt.Errorf("adding creditor: %w", err)
+	}
+	return c, nil
+}
+
+// Creditor returns one creditor.
+func (r *Registry) Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error) {
+	var c multe.Creditor
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		c, err = creditor(rd, id)
+		return err
+	})
+	return c, err
+}
+
+// Creditors lists creditors by id, after the given one, at most limit
+// (≤ [store.MaxPage]).
+func (r *Registry) Creditors(ctx context.Context, after multe.CreditorID, limit int) ([]multe.Creditor, error) {
+	var cs []multe.Creditor
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		cs, err = rd.Creditors(after, limit)
+		return err
+	})
+	return cs, err
+}
+
+// AddOperator adds somebody to a creditor's back office. The token is returned
+// here and never again.
+func (r *Registry) AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Operator, string, error) {
+	if !validName(name, maxOperatorName) {
+		return multe.Operator{}, "", fault.New(fault.Invalid, "operator.bad_name", "Il nome dell'operatore è obbligatorio, al massimo 100 caratteri.")
+	}
+	at := multe.Instant(r.now())
+	id, token, err := r.identity(operatorPrefix, tokenBytes, at)
+	if err != nil {
+		return multe.Operator{}, "", err
+	}
+	op := multe.Operator{Creditor: c, ID: multe.OperatorID(id), Name: name, Token: digest(token), Version: 1, Changed: at}
+	err = r.store.Update(ctx, func(tx store.Tx) error {
+		if _, err := creditor(tx, c); err != nil {
+			return err
+		}
+		if err := tx.PutOperator(op); err != nil {
+			return err
+		}
+		return tx.AppendAudit(multe.AuditEntry{Creditor: c, At: at, Actor: actor, Action: "operator.added", Subject: id})
+	})
+	if err != nil {
+		return multe.Operator{}, "", fmt.Errorf("adding operator: %w", err)
+	}
+	return op, token, nil
+}
+
+// AddDevice adds a handheld. The enrolment code is returned here and never
+// again; it is good for ten minutes and one use.
+func (r *Registry) AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Device, string, error) {
+	if !validName(name, maxDeviceName) {
+		return multe.Device{}, "", fault.New(fault.Invalid, "device.bad_name", "Il nome del palmare è obbligatorio, al massimo 50 caratteri.")
+	}
+	at := multe.Instant(r.now())
+	id, code, err := r.identity(invitePrefix, inviteBytes, at)
+	if err != nil {
+		return multe.Device{}, "", err
+	}
+	d := multe.Device{Creditor: c, ID: multe.DeviceID(id), Name: name, State: multe.DeviceInvited,
+		Invite: digest(code), InviteBy: multe.Instant(at.Add(inviteFor)), Version: 1, Changed: at}
+	err = r.store.Update(ctx, func(tx store.Tx) error {
+		if _, err := creditor(tx, c); err != nil {
+			return err
+		}
+		return putDevice(tx, actor, "device.invited", "", d)
+	})
+	if err != nil {
+		return multe.Device{}, "", fmt.Errorf("adding device: %w", err)
+	}
+	return d, code, nil
+}
+
+// InviteDevice gives a known handheld a new enrolment code, for an app that was
+// installed again. The token it had stops working.
+func (r *Registry) InviteDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, string, error) {
+	at := r.now()
+	code, err := r.secret(invitePrefix, inviteBytes)
+	if err != nil {
+		return multe.Device{}, "", err
+	}
+	var next multe.Device
+	err = r.store.Update(ctx, func(tx store.Tx) error {
+		d, err := device(tx, c, id)
+		if err != nil {
+			return err
+		}
+		if next, err = d.Reinvite(digest(code), at.Add(inviteFor), at); err != nil {
+			return err
+		}
+		return putDevice(tx, actor, "device.invited", d.State, next)
+	})
+	if err != nil {
+		return multe.Device{}, "", fmt.Errorf("inviting device: %w", err)
+	}
+	return next, code, nil
+}
+
+// RevokeDevice ends a handheld for good, and sets aside every code it holds:
+// each may be on paper already.
+func (r *Registry) RevokeDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, error) {
+	at := r.now()
+	var next multe.Device
+	err := r.store.Update(ctx, func(tx store.Tx) error {
+		d, err := device(tx, c, id)
+		if err != nil {
+			return err
+		}
+		if next, err = d.Revoke(at); err != nil {
+			return err
+		}
+		if err := putDevice(tx, actor, "device.revoked", d.State, next); err != nil {
+			return err
+		}
+		return quarantine(tx, actor, c, id, at)
+	})
+	if err != nil {
+		return multe.Device{}, fmt.Errorf("revoking device: %w", err)
+	}
+	return next, nil
+}
+
+// quarantine sets aside what device d holds. The codes are collected first: a
+// scan must not run over the index that the puts change.
+func quarantine(tx store.Tx, actor string, c multe.CreditorID, d multe.DeviceID, at time.Time) error {
+	var held []multe.Code
+	err := store.Each(func(after multe.PositionID) ([]multe.Code, error) {
+		return tx.CodesIn(c, multe.CodeAssigned, after, store.MaxPage)
+	}, func(k multe.Code) multe.PositionID { return k.Position }, func(k multe.Code) error {
+		if k.Device == d {
+			held = append(held, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range held {
+		next, err := k.Quarantine(at)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutCode(next); err != nil {
+			return err
+		}
+		if err := tx.AppendAudit(multe.AuditEntry{Creditor: c, At: multe.Instant(at), Actor: actor, Action: "code.quarantined",
+			Position: k.Position, Subject: string(d), From: string(k.State), To: string(next.State)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Devices lists a creditor's handhelds by id, after the given one, at most limit
+// (≤ [store.MaxPage]).
+func (r *Registry) Devices(ctx context.Context, c multe.CreditorID, after multe.DeviceID, limit int) ([]multe.Device, error) {
+	var ds []multe.Device
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		ds, err = rd.Devices(c, after, limit)
+		return err
+	})
+	return ds, err
+}
+
+// Enrol turns a one-time code into a token, which is returned here and never
+// again. A wrong, used or late code is [fault.Forbidden]. Of two callers with
+// one code, one gets the token.
+func (r *Registry) Enrol(ctx context.Context, code string) (multe.Device, multe.Creditor, string, error) {
+	unknown := fault.New(fault.Forbidden, "enrolment.unknown", "Il codice di attivazione non è valido o è già stato usato: chiederne uno nuovo all'ufficio.")
+	if !secretForm(code, invitePrefix, inviteBytes) {
+		return multe.Device{}, multe.Creditor{}, "", unknown
+	}
+	at := r.now()
+	token, err := r.secret(devicePrefix, tokenBytes)
+	if err != nil {
+		return multe.Device{}, multe.Creditor{}, "", err
+	}
+	var (
+		next multe.Device
+		of   multe.Creditor
+	)
+	err = r.store.Update(ctx, func(tx store.Tx) error {
+		d, err := tx.DeviceByInvite(digest(code))
+		if errors.Is(err, fault.NotFound) {
+			return unknown
+		}
+		if err != nil {
+			return err
+		}
+		if next, err = d.Enrol(digest(token), at); err != nil {
+			return err
+		}
+		if of, err = creditor(tx, d.Creditor); err != nil {
+			return err
+		}
+		return putDevice(tx, "device:"+string(d.ID), "device.enrolled", d.State, next)
+	})
+	if err != nil {
+		return multe.Device{}, multe.Creditor{}, "", fmt.Errorf("enrolling device: %w", err)
+	}
+	return next, of, token, nil
+}
+
+// DeviceByToken tells which handheld is calling; anything but a token in force
+// is [fault.Forbidden].
+func (r *Registry) DeviceByToken(ctx context.Context, token string) (multe.Device, error) {
+	if !secretForm(token, devicePrefix, tokenBytes) {
+		return multe.Device{}, errBadToken()
+	}
+	var d multe.Device
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		d, err = rd.DeviceByToken(digest(token))
+		return err
+	})
+	if errors.Is(err, fault.NotFound) {
+		return multe.Device{}, errBadToken()
+	}
+	return d, err
+}
+
+// OperatorByToken tells which operator is calling; anything but a token in force
+// is [fault.Forbidden].
+func (r *Registry) OperatorByToken(ctx context.Context, token string) (multe.Operator, error) {
+	if !secretForm(token, operatorPrefix, tokenBytes) {
+		return multe.Operator{}, errBadToken()
+	}
+	var o multe.Operator
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		o, err = rd.OperatorByToken(digest(token))
+		return err
+	})
+	if errors.Is(err, fault.NotFound) {
+		return multe.Operator{}, errBadToken()
+	}
+	return o, err
+}
+
+func errBadToken() error {
+	return fault.New(fault.Forbidden, "auth.bad_token", "Credenziali non valide o revocate.")
+}
+
+func creditor(rd store.Reader, id multe.CreditorID) (multe.Creditor, error) {
+	c, err := rd.Creditor(id)
+	if errors.Is(err, fault.NotFound) {
+		return c, fault.Wrap(fault.NotFound, "creditor.unknown", "L'ente non è registrato.", err)
+	}
+	return c, err
+}
+
+func device(rd store.Reader, c multe.CreditorID, id multe.DeviceID) (multe.Device, error) {
+	d, err := rd.Device(c, id)
+	if errors.Is(err, fault.NotFound) {
+		return d, fault.Wrap(fault.NotFound, "device.unknown", "Il palmare non è registrato.", err)
+	}
+	return d, err
+}
+
+func putDevice(tx store.Tx, actor, action string, from multe.DeviceState, d multe.Device) error {
+	if err := tx.PutDevice(d); err != nil {
+		return err
+	}
+	return tx.AppendAudit(multe.AuditEntry{Creditor: d.Creditor, At: d.Changed, Actor: actor, Action: action,
+		Subject: string(d.ID), From: string(from), To: string(d.State)})
+}
+
+// identity makes an id and a secret.
+func (r *Registry) identity(prefix string, bytes int, at time.Time) (id, secret string, err error) {
+	if id, err = multe.NewID(at, r.random); err != nil {
+		return "", "", err
+	}
+	secret, err = r.secret(prefix, bytes)
+	return id, secret, err
+}
+
+func (r *Registry) secret(prefix string, bytes int) (string, error) {
+	b := make([]byte, bytes)
+	if _, err := io.ReadFull(r.random, b); err != nil {
+		return "", fmt.Errorf("reading randomness: %w", err)
+	}
+	return prefix + base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// secretForm reports whether s looks like a secret of ours; anything else is
+// turned away before it is hashed or looked up.
+func secretForm(s, prefix string, bytes int) bool {
+	return strings.HasPrefix(s, prefix) && len(s) == len(prefix)+base64.RawURLEncoding.EncodedLen(bytes)
+}
+
+func digest(secret string) multe.Digest { return multe.DigestOf([]byte(secret)) }
+
+// validName accepts what can be shown on one line: no control characters, no
+// space at the ends.
+func validName(s string, max int) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= max && strings.TrimSpace(s) == s &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}

@@ -1,0 +1,457 @@
+package verbali
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"preavviso/internal/avviso"
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+	"preavviso/internal/store"
+)
+
+// ReferenceName names, upstream and on the slip, the number that the regional
+// portal asks the citizen to type.
+const ReferenceName = "Preavviso"
+
+// kindUnexpected is opened by package payments for money without a slip; the slip
+// closes it.
+const kindUnexpected = "payment.unexpected"
+
+// Verbali issues and records verbali.
+type Verbali struct {
+	store store.Store
+	now   func() time.Time
+	nudge func()
+}
+
+// New returns a Verbali. nudge is called, outside any transaction, when the
+// platform must be told something. It must not block.
+func New(s store.Store, now func() time.Time, nudge func()) *Verbali {
+	return &Verbali{store: s, now: now, nudge: nudge}
+}
+
+// Issue records a preavviso that device d printed. body is the digest of the
+// request: the same verbale with the same digest gets the same answer, with
+// another it is a [fault.Conflict]. A code that is quarantined, or paid before we
+// heard of the slip, is accepted too.
+func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest) (multe.Verbale, multe.Code, error) {
+	at := multe.Instant(v.now())
+	invalid := slip.Validate(at)
+	if !multe.ValidID(string(slip.ID)) {
+		return multe.Verbale{}, multe.Code{}, invalid
+	}
+	var (
+		issued multe.Verbale
+		code   multe.Code
+	)
+	err := v.store.Update(ctx, func(tx store.Tx) (err error) {
+		issued, err = tx.Verbale(c, slip.ID)
+		switch {
+		case err == nil && (issued.Device != d || issued.Digest != body):
+			return fault.New(fault.Conflict, "verbale.other_body", "Un verbale con lo stesso identificativo è già stato trasmesso con un contenuto diverso.")
+		case err == nil:
+			code, err = tx.Code(c, issued.Slip.Position)
+			return err
+		case !errors.Is(err, fault.NotFound):
+			return err
+		case invalid != nil: // only now: what was accepted once stays accepted
+			return invalid
+		}
+		issued, code, err = issue(tx, c, d, slip, body, at)
+		return err
+	})
+	if err != nil {
+		return multe.Verbale{}, multe.Code{}, fmt.Errorf("issuing verbale: %w", err)
+	}
+	v.nudge()
+	return issued, code, nil
+}
+
+// issue writes a new verbale, its code and what the platform must be told.
+func issue(tx store.Tx, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest, at time.Time) (multe.Verbale, multe.Code, error) {
+	fail := func(err error) (multe.Verbale, multe.Code, error) { return multe.Verbale{}, multe.Code{}, err }
+	old, err := findCode(tx, c, slip.Position)
+	if err != nil {
+		return fail(err)
+	}
+	code, err := onto(old, slip.ID, d, at)
+	if err != nil {
+		return fail(err)
+	}
+	if code.Number != slip.Number {
+		return fail(fault.New(fault.Invalid, "verbale.number_mismatch", "Il codice avviso stampato non è quello della posizione indicata."))
+	}
+	if err := tx.PutCode(code); err != nil {
+		return fail(err)
+	}
+	issued := multe.IssueVerbale(c, d, slip, body, at)
+	if err := tx.PutVerbale(issued); err != nil {
+		return fail(err)
+	}
+	h := history{tx: tx, creditor: c, position: slip.Position, actor: "device:" + string(d), at: at}
+	action := "verbale.issued"
+	if slip.Offline {
+		action = "verbale.issued_offline"
+	}
+	if err := h.add(action, string(slip.ID), "", string(issued.State)); err != nil {
+		return fail(err)
+	}
+	if err := h.add("code.issued", string(slip.ID), string(old.State), string(code.State)); err != nil {
+		return fail(err)
+	}
+	if code.State == multe.CodePaid {
+		issued, err = h.settleEarly(issued, code)
+		return issued, code, err
+	}
+	today := multe.DayOf(at)
+	return issued, code, h.tell(multe.ChangeActivate, slip.ID, multe.Desired{
+		Cents:      issued.DueOn(today), // what the paper says for today: a late slip may be past its first step
+		Causale:    issued.Causale(),
+		References: references(slip),
+	})
+}
+
+// onto puts the code onto a verbale. One that was paid while nobody knew its slip
+// (after a restore, say) stays paid: money does not wait for paper, and the slip
+// must still be found under its code.
+func onto(code multe.Code, id multe.VerbaleID, d multe.DeviceID, at time.Time) (multe.Code, error) {
+	if code.State == multe.CodePaid && code.Verbale == "" && code.Device == d {
+		code.Verbale, code.Version, code.Changed = id, code.Version+1, at
+		return code, nil
+	}
+	return code.Issue(id, d, at)
+}
+
+// settleEarly finds the money that overtook the slip and settles the verbale as
+// if they had come in order.
+func (h history) settleEarly(v multe.Verbale, code multe.Code) (multe.Verbale, error) {
+	payments, err := h.tx.PaymentsOf(h.creditor, code.Number.IUV(), store.MaxPage)
+	if err != nil {
+		return v, err
+	}
+	enough := false
+	var came multe.Cents
+	for _, p := range payments {
+		day := p.PaidOn
+		if day.IsZero() {
+			day = multe.DayOf(p.Received)
+		}
+		came += p.Cents
+		enough = enough || came >= v.DueOn(day)
+		p.Verbale, p.Version = v.Slip.ID, p.Version+1
+		if err := h.tx.PutPayment(p); err != nil {
+			return v, err
+		}
+	}
+	if err := h.close(kindUnexpected, string(code.Position)); err != nil {
+		return v, err
+	}
+	if !enough {
+		return v, store.Report(h.tx, h.creditor, "payment.short", string(code.Position), shortDetail, h.at)
+	}
+	next, err := v.Settle(h.at)
+	if err != nil {
+		return v, err
+	}
+	// The verbale was put a moment ago in this transaction, at version 1.
+	if err := h.tx.PutVerbale(next); err != nil {
+		return v, err
+	}
+	return next, h.add("verbale.settled", string(v.Slip.ID), string(v.State), string(next.State))
+}
+
+// shortDetail is what the office reads about a payment that does not suffice.
+const shortDetail = "Prima che il preavviso fosse trasmesso è arrivato un pagamento inferiore a quanto dovuto nel giorno del pagamento. Il pagamento è registrato e il verbale resta aperto. Valutare se chiedere la differenza; PiemontePAY non accetta altri pagamenti sullo stesso codice."
+
+// Record adds what the office knows: register number, final amount, causale and
+// debtor. The debtor policy is the creditor's of today. Repeating a record gets
+// the same answer; another record, or a register number in use, is a
+// [fault.Conflict].
+func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, r multe.Record) (multe.Verbale, multe.Code, error) {
+	if err := r.Validate(); err != nil {
+		return multe.Verbale{}, multe.Code{}, err
+	}
+	at := multe.Instant(v.now())
+	var (
+		recorded multe.Verbale
+		code     multe.Code
+	)
+	err := v.store.Update(ctx, func(tx store.Tx) error {
+		old, err := findVerbale(tx, c, id)
+		if err != nil {
+			return err
+		}
+		if code, err = tx.Code(c, old.Slip.Position); err != nil {
+			return err
+		}
+		if old.Record != nil && sameRecord(*old.Record, r) {
+			recorded = old
+			return nil
+		}
+		cr, err := tx.Creditor(c)
+		if err != nil {
+			return err
+		}
+		record := r
+		record.Policy = cr.PolicyOn(multe.DayOf(at)).Debtor
+		if recorded, err = old.Finalise(record, at); err != nil {
+			return err
+		}
+		if err := registerFree(tx, c, r.Register); err != nil {
+			return err
+		}
+		if err := tx.PutVerbale(recorded); err != nil {
+			return err
+		}
+		h := history{tx: tx, creditor: c, position: code.Position, actor: actor, at: at}
+		if err := h.add("verbale.recorded", string(id), string(old.State), string(recorded.State)); err != nil {
+			return err
+		}
+		return h.tellRecord(recorded, code)
+	})
+	if err != nil {
+		return multe.Verbale{}, multe.Code{}, fmt.Errorf("recording verbale: %w", err)
+	}
+	v.nudge()
+	return recorded, code, nil
+}
+
+// sameRecord reports whether the office asks for what is recorded already.
+func sameRecord(have, want multe.Record) bool {
+	want.At, want.Policy = have.At, have.Policy
+	return reflect.DeepEqual(have, want)
+}
+
+func registerFree(tx store.Tx, c multe.CreditorID, register string) error {
+	_, err := tx.VerbaleByRegister(c, register)
+	if err == nil {
+		return fault.New(fault.Conflict, "verbale.register_used", "Il numero di registro è già di un altro verbale.")
+	}
+	if errors.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// tellRecord leaves for the platform what a recorded verbale changes there.
+func (h history) tellRecord(v multe.Verbale, code multe.Code) error {
+	if v.State == multe.VerbaleSettled || code.State == multe.CodePaid || code.State == multe.CodeVoid {
+		return nil // nothing can be changed upstream any more
+	}
+	waiting, err := h.waitingActivation()
+	if err != nil {
+		return err
+	}
+	whole := multe.Desired{Cents: v.Record.Cents, Causale: v.Record.Causale, References: references(v.Slip), Debtor: v.Record.Debtor}
+	anonymous, zero := whole, whole
+	anonymous.Debtor = nil
+	zero.Debtor, zero.Cents = nil, 0
+
+	reset := whole.Debtor != nil && v.Record.Policy == multe.DebtorReset && !code.UpstreamDebtor
+	switch {
+	case waiting != nil && waiting.Tries == 0 && !code.UpstreamDebtor:
+		return h.replace(*waiting, multe.ChangeUpdate, whole)
+	case waiting != nil && !reset: // it may have arrived: a debtor would be refused (196)
+		return h.replace(*waiting, multe.ChangeUpdate, anonymous)
+	case waiting != nil:
+		if err := h.replace(*waiting, multe.ChangeReset, zero); err != nil {
+			return err
+		}
+	case !reset:
+		return h.tell(multe.ChangeUpdate, v.Slip.ID, anonymous)
+	default:
+		if err := h.tell(multe.ChangeReset, v.Slip.ID, zero); err != nil {
+			return err
+		}
+	}
+	return h.tell(multe.ChangeUpdate, v.Slip.ID, whole)
+}
+
+// waitingActivation returns the activation of the position if it waits.
+func (h history) waitingActivation() (*multe.Change, error) {
+	changes, err := h.changes()
+	for i := range changes {
+		if changes[i].Kind == multe.ChangeActivate && changes[i].State == multe.ChangeWaiting {
+			return &changes[i], err
+		}
+	}
+	return nil, err
+}
+
+// history is one position being written about in one transaction.
+type history struct {
+	tx       store.Tx
+	creditor multe.CreditorID
+	position multe.PositionID
+	actor    string
+	at       time.Time
+}
+
+func (h history) add(action, subject, from, to string) error {
+	return h.tx.AppendAudit(multe.AuditEntry{Creditor: h.creditor, At: h.at, Actor: h.actor, Action: action,
+		Position: h.position, Subject: subject, From: from, To: to})
+}
+
+// changes lists what the platform was or will be told about the position; a life
+// has a handful of them.
+func (h history) changes() ([]multe.Change, error) {
+	return h.tx.ChangesOf(h.creditor, h.position, 0, store.MaxPage)
+}
+
+// tell leaves one more change for the platform, after those there are.
+func (h history) tell(k multe.ChangeKind, id multe.VerbaleID, want multe.Desired) error {
+	changes, err := h.changes()
+	if err != nil {
+		return err
+	}
+	seq := 1
+	if n := len(changes); n > 0 {
+		seq = changes[n-1].Seq + 1
+	}
+	ch := multe.NewChange(h.creditor, h.position, seq, k, want, h.at)
+	ch.Verbale = id
+	if err := h.tx.PutChange(ch); err != nil {
+		return err
+	}
+	return h.add("change."+string(k), string(ch.ID()), "", string(ch.State))
+}
+
+// replace gives a change that has not left another content.
+func (h history) replace(ch multe.Change, k multe.ChangeKind, want multe.Desired) error {
+	next, err := ch.Replace(k, want, h.at)
+	if err != nil {
+		return err
+	}
+	if err := h.tx.PutChange(next); err != nil {
+		return err
+	}
+	return h.add("change."+string(k), string(ch.ID()), string(ch.State), string(next.State))
+}
+
+// close closes a trouble that this transaction ended, if it is open.
+func (h history) close(kind, subject string) error {
+	d, err := h.tx.Discrepancy(h.creditor, kind+":"+subject)
+	switch {
+	case errors.Is(err, fault.NotFound) || err == nil && !d.Open:
+		return nil
+	case err != nil:
+		return err
+	}
+	return h.tx.PutDiscrepancy(d.Close(h.at))
+}
+
+// references are printed on the slip exactly so: the portal compares them letter
+// by letter (piemontepay.md §2.3).
+func references(s multe.Slip) []multe.Reference {
+	return []multe.Reference{{Name: ReferenceName, Value: s.ReferenceOrCode()}}
+}
+
+// Get returns a verbale and its code.
+func (v *Verbali) Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error) {
+	var (
+		verbale multe.Verbale
+		code    multe.Code
+	)
+	err := v.store.View(ctx, func(r store.Reader) (err error) {
+		if verbale, err = findVerbale(r, c, id); err != nil {
+			return err
+		}
+		code, err = r.Code(c, verbale.Slip.Position)
+		return err
+	})
+	return verbale, code, err
+}
+
+// ByDevice lists the verbali that a handheld issued, by id, after the given one,
+// at most limit (≤ [store.MaxPage]).
+func (v *Verbali) ByDevice(ctx context.Context, c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error) {
+	var list []multe.Verbale
+	err := v.store.View(ctx, func(r store.Reader) (err error) {
+		list, err = r.VerbaliOf(c, d, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// List lists a creditor's verbali by id, after the given one, at most limit
+// (≤ [store.MaxPage]).
+func (v *Verbali) List(ctx context.Context, c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error) {
+	var list []multe.Verbale
+	err := v.store.View(ctx, func(r store.Reader) (err error) {
+		list, err = r.Verbali(c, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// Timeline returns a code and its history, oldest first.
+func (v *Verbali) Timeline(ctx context.Context, c multe.CreditorID, p multe.PositionID) (multe.Code, []multe.AuditEntry, error) {
+	var (
+		code    multe.Code
+		history []multe.AuditEntry
+	)
+	err := v.store.View(ctx, func(r store.Reader) (err error) {
+		history = nil
+		if code, err = findCode(r, c, p); err != nil {
+			return err
+		}
+		return store.Each(func(after uint64) ([]multe.AuditEntry, error) { return r.Audit(c, p, after, store.MaxPage) },
+			func(e multe.AuditEntry) uint64 { return e.Seq },
+			func(e multe.AuditEntry) error { history = append(history, e); return nil })
+	})
+	return code, history, err
+}
+
+// FindCode finds a code by what a person has in hand: the 18 digits of a notice,
+// in groups or not, or our position.
+func (v *Verbali) FindCode(ctx context.Context, c multe.CreditorID, avvisoOrPosition string) (multe.Code, error) {
+	var code multe.Code
+	err := v.store.View(ctx, func(r store.Reader) (err error) {
+		n, err := avviso.ParseNumber(avvisoOrPosition)
+		if err != nil {
+			code, err = findCode(r, c, multe.PositionID(strings.TrimSpace(avvisoOrPosition)))
+			return err
+		}
+		code, err = r.CodeByIUV(c, n.IUV())
+		if errors.Is(err, fault.NotFound) || err == nil && code.Number != n {
+			return errUnknownCode()
+		}
+		return err
+	})
+	return code, err
+}
+
+func findCode(r store.Reader, c multe.CreditorID, p multe.PositionID) (multe.Code, error) {
+	if !multe.ValidID(string(p)) { // every position is one of our ids
+		return multe.Code{}, errUnknownCode()
+	}
+	code, err := r.Code(c, p)
+	if errors.Is(err, fault.NotFound) {
+		return code, errUnknownCode()
+	}
+	return code, err
+}
+
+func errUnknownCode() error {
+	return fault.New(fault.NotFound, "code.unknown", "Il codice avviso non risulta tra quelli dell'ente.")
+}
+
+func findVerbale(r store.Reader, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, error) {
+	if !multe.ValidID(string(id)) {
+		return multe.Verbale{}, errUnknownVerbale()
+	}
+	v, err := r.Verbale(c, id)
+	if errors.Is(err, fault.NotFound) {
+		return v, errUnknownVerbale()
+	}
+	return v, err
+}
+
+func errUnknownVerbale() error {
+	return fault.New(fault.NotFound, "verbale.unknown", "Il verbale non risulta tra quelli dell'ente.")
+}
