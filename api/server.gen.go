@@ -612,7 +612,7 @@ type ServerInterface interface {
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(c *gin.Context, cf CF, id ID)
-	// ReadPreavviso The payment notice of a verbale.
+	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
@@ -1954,7 +1954,7 @@ type StrictServerInterface interface {
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(ctx context.Context, request ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error)
-	// ReadPreavviso The payment notice of a verbale.
+	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.

@@ -57,19 +57,19 @@ type Config struct {
 	Verbali  Verbali
 }
 
-// New returns the API. It fails only when openapi.yaml is not valid.
-func New(cfg Config) (*web.Server, error) {
+// New returns the API.
+func New(cfg Config) *web.Server {
 	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, now: cfg.Now}
 	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit})
 	if err != nil {
-		return nil, fmt.Errorf("firmware-api: %w", err)
+		panic(err) // impossible: the document is part of the program, and tested
 	}
 	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
 		ResponseErrorHandlerFunc: w.Fail,
 	}), GinServerOptions{ErrorHandler: w.UnboundParameter})
-	return w, nil
+	return w
 }
 
 type server struct {
