@@ -1,0 +1,50 @@
+package ppaysim
+
+import "time"
+
+// Limits, each with its reason.
+const (
+	// maxRequest is far above 1,000 positions, the most the schema allows.
+	maxRequest = 4 << 20
+	// maxControl is above the largest creditor one would write by hand.
+	maxControl = 1 << 20
+	// maxAnswer is far above any EPaywsoServiceResponse.
+	maxAnswer = 64 << 10
+	// maxDepth is twice the depth of the deepest valid message.
+	maxDepth = 32
+	// maxNodes is twice what 1,000 positions with every element hold.
+	maxNodes = 200_000
+	// maxMessages is how many recorded messages are kept.
+	maxMessages = 5_000
+	// maxMessageBytes keeps 5,000 large messages from filling a disk.
+	maxMessageBytes = 256 << 20
+	// maxPage is the largest page of the control API.
+	maxPage = 1_000
+	// maxPageBytes ends a page of messages early; one message is far smaller.
+	maxPageBytes = 16 << 20
+	// maxWrites is how much of its own history a position remembers; its
+	// counters go on.
+	maxWrites = 100
+	// notifyBatch is the most payments in one message (ES/integration/db/manager/PagamentoManager.java:440-478).
+	notifyBatch = 50
+	// maxComponents: a payment with more details is refused with 183 (SPORT/InserisciListaDiCarico.java).
+	maxComponents = 5
+	// maxText is the width messages are abbreviated to (ES, maxErrorMessageWidth).
+	maxText = 200
+	// maxCausale is the column a causale is cut to on update (ES …/PagamentoManager.java:583-586).
+	maxCausale = 140
+	// iuvGap is the largest jump of the sequence between two positions; other
+	// creditors draw from it too.
+	iuvGap = 5
+	// maxSequence fills the eight digits a IUV has for it.
+	maxSequence = 99_999_999
+	// deliveryTimeout is what the platform waits for a creditor's answer; the
+	// only timeout visible in its source is 30 s (ours for the bus).
+	deliveryTimeout = 30 * time.Second
+	// maxBackoff keeps a long series of retries from passing a day (ours).
+	maxBackoff = 24 * time.Hour
+	// idle is the longest sleep of Run, so that a clock set by others is noticed.
+	idle = time.Hour
+	// storePause is how long Run waits after a failure of its own file.
+	storePause = time.Second
+)
