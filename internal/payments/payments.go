@@ -85,11 +85,26 @@ func (p *Payments) Hear(tx store.Tx, n multe.Notice, m multe.MessageID, at time.
 		}
 	}
 	for _, item := range n.Payments {
+		if !storable(item) {
+			if err := h.once(kindUnread, string(m)); err != nil {
+				return err
+			}
+			continue // the others are money too
+		}
 		if err := h.payment(item); err != nil {
 			return fmt.Errorf("recording a payment: %w", err)
 		}
 	}
 	return nil
+}
+
+// maxKey bounds the references of a payment, which are its key. The schema says
+// 35; several receipts joined into one are longer (piemontepay.md §4.2).
+const maxKey = 300
+
+// storable reports whether a payment can be told from others.
+func storable(p multe.Payment) bool {
+	return p.IUV != "" && len(p.IUV) <= maxKey && len(p.IUR) <= maxKey && p.Cents > 0
 }
 
 // hearing is one notice being worked.

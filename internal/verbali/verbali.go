@@ -18,9 +18,12 @@ import (
 // portal asks the citizen to type.
 const ReferenceName = "Preavviso"
 
-// kindUnexpected is opened by package payments for money without a slip; the slip
-// closes it.
-const kindUnexpected = "payment.unexpected"
+// The troubles that money before its slip makes. The first is opened by package
+// payments and closed here.
+const (
+	kindUnexpected = "payment.unexpected"
+	kindShort      = "payment.short"
+)
 
 // Verbali issues and records verbali.
 type Verbali struct {
@@ -152,7 +155,7 @@ func (h history) settleEarly(v multe.Verbale, code multe.Code) (multe.Verbale, e
 		return v, err
 	}
 	if !enough {
-		return v, store.Report(h.tx, h.creditor, "payment.short", string(code.Position), shortDetail, h.at)
+		return v, store.Report(h.tx, h.creditor, kindShort, string(code.Position), details[kindShort], h.at)
 	}
 	next, err := v.Settle(h.at)
 	if err != nil {
@@ -165,8 +168,10 @@ func (h history) settleEarly(v multe.Verbale, code multe.Code) (multe.Verbale, e
 	return next, h.add("verbale.settled", string(v.Slip.ID), string(v.State), string(next.State))
 }
 
-// shortDetail is what the office reads about a payment that does not suffice.
-const shortDetail = "Prima che il preavviso fosse trasmesso è arrivato un pagamento inferiore a quanto dovuto nel giorno del pagamento. Il pagamento è registrato e il verbale resta aperto. Valutare se chiedere la differenza; PiemontePAY non accetta altri pagamenti sullo stesso codice."
+// details are what the office reads: what happened, what it means, what to do.
+var details = map[string]string{
+	kindShort: "Prima che il preavviso fosse trasmesso è arrivato un pagamento inferiore a quanto dovuto nel giorno del pagamento. Il pagamento è registrato e il verbale resta aperto. Valutare se chiedere la differenza; PiemontePAY non accetta altri pagamenti sullo stesso codice.",
+}
 
 // Record adds what the office knows: register number, final amount, causale and
 // debtor. The debtor policy is the creditor's of today. Repeating a record gets
