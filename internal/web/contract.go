@@ -194,11 +194,10 @@ func checkSchema(s *openapi3.Schema, v any) []field {
 	err := s.VisitJSON(v, openapi3.MultiErrors(), openapi3.VisitAsRequest(),
 		openapi3.WithStringFormatValidator("date", dayFormat{}),
 		openapi3.WithStringFormatValidator("date-time", instantFormat{}))
-	fields := explain(nil, err)
+	fields := explain(nil, err, map[string]bool{})
 	slices.SortFunc(fields, func(a, b field) int {
 		return cmp.Or(cmp.Compare(*a.Pointer, *b.Pointer), cmp.Compare(a.Detail, b.Detail))
 	})
-	fields = slices.CompactFunc(fields, func(a, b field) bool { return *a.Pointer == *b.Pointer && a.Detail == b.Detail })
 	return fields[:min(len(fields), maxFields)]
 }
 
@@ -223,10 +222,13 @@ func (instantFormat) Validate(s string) error {
 // minYear keeps arithmetic on days and the stores away from the ends of time.
 const minYear = 1970
 
-func explain(fields []field, err error) []field {
+// explain adds what err says to fields. kin-openapi reports every unknown key of
+// an object by pointing at the object; objects holds those already looked
+// through, for a body may have thousands of keys.
+func explain(fields []field, err error, objects map[string]bool) []field {
 	if all, ok := errors.AsType[openapi3.MultiError](err); ok {
 		for _, e := range all {
-			fields = explain(fields, e)
+			fields = explain(fields, e, objects)
 		}
 		return fields
 	}
@@ -242,7 +244,11 @@ func explain(fields []field, err error) []field {
 		pointer += "/" + escape(p)
 	}
 	if object, ok := e.Value.(map[string]any); ok && e.SchemaField == "properties" {
-		for key := range object { // kin-openapi points at the object
+		if objects[pointer] {
+			return fields
+		}
+		objects[pointer] = true
+		for key := range object {
 			if _, known := e.Schema.Properties[key]; !known {
 				fields = append(fields, inBody(pointer+"/"+escape(key), "Campo non previsto."))
 			}

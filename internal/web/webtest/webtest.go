@@ -1,0 +1,391 @@
+// Package webtest is the service without a network: the real use cases on a
+// fresh store, and requests whose answers are held against the OpenAPI document.
+package webtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"preavviso/internal/avviso"
+	"preavviso/internal/multe"
+	"preavviso/internal/payments"
+	"preavviso/internal/pool"
+	"preavviso/internal/registry"
+	"preavviso/internal/store"
+	"preavviso/internal/store/boltstore"
+	"preavviso/internal/verbali"
+)
+
+// The creditors of a World, and its administrator's token.
+const (
+	Torino = multe.CreditorID("00514490010")
+	Alba   = multe.CreditorID("00184260040")
+	Admin  = "the-administrator-of-this-installation"
+)
+
+// World is the service without its edges.
+type World struct {
+	Store    *boltstore.Store
+	Registry *registry.Registry
+	Pool     *pool.Pool
+	Verbali  *verbali.Verbali
+	Payments *payments.Payments
+	Log      *slog.Logger
+	Logged   *Buffer
+	Random   *Random
+
+	mu    sync.Mutex
+	now   time.Time
+	codes int
+}
+
+// New returns a World with two creditors, at nine in the morning of 2 March
+// 2026, UTC. Nothing in it depends on chance.
+func New(t testing.TB) *World {
+	t.Helper()
+	s, err := boltstore.Open(filepath.Join(t.TempDir(), "store.db"), boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	logged := &Buffer{}
+	w := &World{Store: s, Logged: logged, Log: slog.New(slog.NewJSONHandler(logged, nil)),
+		Random: &Random{c: rand.NewChaCha8([32]byte{7})}, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	nudge := func() {}
+	w.Registry = registry.New(s, w.Now, w.Random)
+	w.Pool = pool.New(s, w.Now, w.Random, nudge)
+	w.Verbali = verbali.New(s, w.Now, nudge)
+	w.Payments = payments.New(s, w.Now)
+	for id, name := range map[multe.CreditorID]string{Torino: "Comune di Torino", Alba: "Comune di Alba"} {
+		c := multe.Creditor{ID: id, Name: name, CodiceVersamento: "PM01", PoolLow: 10, PoolTarget: 20}
+		if _, err := w.Registry.AddCreditor(t.Context(), "admin", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// Now is the clock of the World.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// Pass lets time pass.
+func (w *World) Pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// ID makes an id as a handheld would.
+func (w *World) ID(t testing.TB) string {
+	t.Helper()
+	id, err := multe.NewID(w.Now(), w.Random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// AddCodes puts n available codes into a pool, as if the platform had made them.
+func (w *World) AddCodes(t testing.TB, c multe.CreditorID, n int) []multe.Code {
+	t.Helper()
+	var codes []multe.Code
+	for range n {
+		w.codes++
+		head := fmt.Sprintf("3%015d", w.codes)
+		number, err := avviso.ParseNumber(head + avviso.CheckDigits(head))
+		if err != nil {
+			t.Fatal(err)
+		}
+		requested := multe.RequestCode(c, multe.PositionID(w.ID(t)), w.Now())
+		code, err := requested.Acknowledge(number, w.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Store.Update(t.Context(), func(tx store.Tx) error {
+			if err := tx.PutCode(requested); err != nil {
+				return err
+			}
+			return tx.PutCode(code)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, code)
+	}
+	return codes
+}
+
+// Device returns an enrolled handheld and its token.
+func (w *World) Device(t testing.TB, c multe.CreditorID) (multe.Device, string) {
+	t.Helper()
+	_, code, err := w.Registry.AddDevice(t.Context(), "admin", c, "Palmare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _, token, err := w.Registry.Enrol(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, token
+}
+
+// Operator returns the token of a new operator.
+func (w *World) Operator(t testing.TB, c multe.CreditorID) string {
+	t.Helper()
+	_, token, err := w.Registry.AddOperator(t.Context(), "admin", c, "Ufficio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// Discrepancies lists what the use cases reported.
+func (w *World) Discrepancies(ctx context.Context, c multe.CreditorID, open bool, after string, limit int) (list []multe.Discrepancy, err error) {
+	err = w.Store.View(ctx, func(r store.Reader) (err error) {
+		list, err = r.Discrepancies(c, open, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// Dump writes down every record of both creditors: two equal dumps mean that
+// nothing was written in between.
+func (w *World) Dump(t testing.TB) string {
+	t.Helper()
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	err := w.Store.View(t.Context(), func(r store.Reader) error {
+		creditors, err := r.Creditors("", store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, c := range creditors {
+			if err := dumpCreditor(e, r, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func dumpCreditor(e *json.Encoder, r store.Reader, c multe.Creditor) error {
+	errs := []error{e.Encode(c)}
+	operators, err := r.Operators(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(operators))
+	devices, err := r.Devices(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(devices))
+	for _, s := range multe.CodeStates() {
+		codes, err := r.CodesIn(c.ID, s, "", store.MaxPage)
+		errs = append(errs, err, e.Encode(codes))
+		for _, k := range codes {
+			changes, err := r.ChangesOf(c.ID, k.Position, 0, store.MaxPage)
+			errs = append(errs, err, e.Encode(changes))
+		}
+	}
+	list, err := r.Verbali(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(list))
+	audit, err := r.Audit(c.ID, "", 0, store.MaxPage)
+	errs = append(errs, err, e.Encode(audit))
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Request is one call of an API.
+type Request struct {
+	Method, Path, Token, Body string
+	Type                      string // Content-Type; "" is JSON, if there is a body
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Problem is the body of an error.
+type Problem struct {
+	Type, Title, Code, Detail, Trace string
+	Status                           int
+	Errors                           []struct{ Pointer, Parameter, Detail string }
+}
+
+// Problem reads the body as an RFC 9457 problem.
+func (a Answer) Problem(t testing.TB) Problem {
+	t.Helper()
+	var p Problem
+	if err := json.Unmarshal([]byte(a.Body), &p); err != nil || a.Header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("not a problem: %d %s %q", a.Status, a.Header.Get("Content-Type"), a.Body)
+	}
+	if p.Type != "about:blank" || p.Title != http.StatusText(a.Status) || p.Status != a.Status || p.Code == "" || p.Detail == "" || len(p.Trace) != 16 {
+		t.Fatalf("an incomplete problem: %+v", p)
+	}
+	return p
+}
+
+// Decode reads the body into v.
+func (a Answer) Decode(t testing.TB, status int, v any) {
+	t.Helper()
+	if a.Status != status {
+		t.Fatalf("= %d %s, want %d", a.Status, a.Body, status)
+	}
+	if err := json.Unmarshal([]byte(a.Body), v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Client calls a handler and holds every answer against its document.
+type Client struct {
+	h   http.Handler
+	doc *openapi3.T
+}
+
+// NewClient returns a Client of h, which document describes.
+func NewClient(t testing.TB, h http.Handler, document string) *Client {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &Client{h, doc}
+}
+
+// Document is what the client holds answers against.
+func (c *Client) Document() *openapi3.T { return c.doc }
+
+// Do makes a request.
+func (c *Client) Do(t testing.TB, r Request) Answer {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), r.Method, "/", strings.NewReader(r.Body))
+	path, query, _ := strings.Cut(r.Path, "?")
+	req.URL.Path, req.URL.RawQuery, req.RequestURI = path, query, r.Path
+	switch {
+	case r.Type != "":
+		req.Header.Set("Content-Type", r.Type)
+	case r.Body != "":
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.Token)
+	}
+	rec := httptest.NewRecorder()
+	c.h.ServeHTTP(rec, req)
+	a := Answer{rec.Code, rec.Header(), rec.Body.String()}
+	if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s %s: security headers are missing: %v", r.Method, r.Path, a.Header)
+	}
+	if err := c.conforms(r.Method, path, a); err != nil {
+		t.Errorf("%s %s: %v: %s", r.Method, r.Path, err, a.Body)
+	}
+	return a
+}
+
+// conforms checks an answer against the document.
+func (c *Client) conforms(method, path string, a Answer) error {
+	op := c.operation(method, path)
+	if op == nil {
+		if a.Status != http.StatusNotFound && a.Status != http.StatusMethodNotAllowed {
+			return fmt.Errorf("%d outside the document", a.Status)
+		}
+		return nil
+	}
+	response := op.Responses.Status(a.Status)
+	if response == nil {
+		if a.Status < 400 {
+			return fmt.Errorf("%d is not in the document", a.Status)
+		}
+		response = op.Responses.Default()
+	}
+	media, ok := response.Value.Content[a.Header.Get("Content-Type")]
+	if !ok {
+		return fmt.Errorf("%q is not in the document", a.Header.Get("Content-Type"))
+	}
+	if !strings.HasSuffix(a.Header.Get("Content-Type"), "json") {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal([]byte(a.Body), &v); err != nil {
+		return err
+	}
+	return media.Schema.Value.VisitJSON(v, openapi3.VisitAsResponse(), openapi3.MultiErrors())
+}
+
+func (c *Client) operation(method, path string) *openapi3.Operation {
+	got := strings.Split(path, "/")
+	for pattern, item := range c.doc.Paths.Map() {
+		want := strings.Split(pattern, "/")
+		if len(got) != len(want) {
+			continue
+		}
+		fits := true
+		for i := range want {
+			fits = fits && (want[i] == got[i] || strings.HasPrefix(want[i], "{"))
+		}
+		if op := item.GetOperation(method); fits && op != nil {
+			return op
+		}
+	}
+	return nil
+}
+
+// Buffer is a log that may be written by many.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Random is the same sequence in every run, for many readers.
+type Random struct {
+	mu sync.Mutex
+	c  *rand.ChaCha8
+}
+
+func (r *Random) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.c.Read(p)
+}
