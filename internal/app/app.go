@@ -1,0 +1,227 @@
+// Package app builds the service out of its parts; it is the only package that
+// knows them all.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"preavviso/api"
+	firmwareapi "preavviso/firmware-api"
+	"preavviso/internal/config"
+	"preavviso/internal/dispatch"
+	"preavviso/internal/inbox"
+	"preavviso/internal/loop"
+	"preavviso/internal/multe"
+	"preavviso/internal/payments"
+	"preavviso/internal/pool"
+	"preavviso/internal/ppay"
+	"preavviso/internal/registry"
+	"preavviso/internal/store/boltstore"
+	"preavviso/internal/verbali"
+)
+
+// Deps is what the service takes from the world around it.
+type Deps struct {
+	Now    func() time.Time
+	Random io.Reader // of secrets and ids: crypto/rand outside tests
+	Log    *slog.Logger
+	// Fatal must end the process: the store cannot tell whether its last commit
+	// happened, and only a restart can read the truth (reliability-security.md 0.6).
+	Fatal func(error)
+}
+
+// The limits of our HTTP servers. A handheld on a poor network may need seconds
+// for a small body; nobody needs more.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeaderBytes    = 16 << 10
+	drainTimeout      = 25 * time.Second // an orchestrator kills after 30 s
+)
+
+// SOAPPath is where PiemontePAY calls us.
+const SOAPPath = "/soap/EPaywso2Enti"
+
+// App is the service, listening but not yet serving.
+type App struct {
+	log     *slog.Logger
+	store   *boltstore.Store
+	loops   []*loop.Loop
+	servers []server
+}
+
+type server struct {
+	name string
+	l    net.Listener
+	h    http.Handler
+}
+
+// Open reads the secrets, opens the store and the three addresses, and wires
+// everything. Whoever calls it must call Run.
+func Open(cfg config.Service, d Deps) (_ *App, err error) {
+	admin, err := secretDigests(cfg.AdminTokenFile, minAdminToken)
+	if err != nil {
+		return nil, fmt.Errorf("admin-token-file: %w", err)
+	}
+	gateway, err := newGateway(cfg)
+	if err != nil {
+		return nil, err
+	}
+	listenerAuth, err := newListenerConfig(cfg, d.Log)
+	if err != nil {
+		return nil, err
+	}
+	st, err := boltstore.Open(cfg.Data, boltstore.Options{Fatal: d.Fatal})
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", cfg.Data, err)
+	}
+	a := &App{log: d.Log, store: st}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+
+	// Use cases meet only here: one leaves a fact, and nudges the loop that
+	// works on it.
+	var submit, replenish, work *loop.Loop
+	nudgeSubmit := func() { submit.Nudge() }
+	reg := registry.New(st, d.Now, d.Random)
+	codes := pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() })
+	slips := verbali.New(st, d.Now, nudgeSubmit)
+	paid := payments.New(st, d.Now)
+	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter})
+	heard := inbox.New(st, ppay.Read, outbox.Hear, paid.Hear, d.Now, d.Random, func() { work.Nudge() })
+
+	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, codes.Replenish)
+	submit = loop.New("submit", cfg.SubmitEvery, d.Log, outbox.Submit)
+	// A code acknowledged or refused changes what the pool needs, and an esito
+	// frees a position for its next change.
+	work = loop.New("inbox", cfg.InboxEvery, d.Log, func(ctx context.Context) (bool, error) {
+		more, err := heard.Work(ctx)
+		submit.Nudge()
+		replenish.Nudge()
+		return more, err
+	})
+	a.loops = []*loop.Loop{replenish, submit, work}
+
+	soap := http.NewServeMux()
+	soap.Handle(SOAPPath, ppay.NewListener(heard, listenerAuth))
+	for _, s := range []struct {
+		name, addr string
+		h          http.Handler
+	}{
+		{"firmware", cfg.FirmwareListen, firmwareapi.New(firmwareapi.Config{
+			Log: d.Log, Now: d.Now, Random: d.Random, Registry: reg, Pool: codes, Verbali: slips})},
+		{"api", cfg.APIListen, api.New(api.Config{
+			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Discrepancies: troubles{st}, Printer: printer{}})},
+		{"soap", cfg.SOAPListen, soap},
+	} {
+		l, err := net.Listen("tcp", s.addr)
+		if err != nil {
+			return nil, fmt.Errorf("listening for %s: %w", s.name, err)
+		}
+		a.servers = append(a.servers, server{s.name, l, s.h})
+	}
+	return a, nil
+}
+
+// Addr returns the address that listens for "firmware", "api" or "soap".
+func (a *App) Addr(name string) string {
+	for _, s := range a.servers {
+		if s.name == name {
+			return s.l.Addr().String()
+		}
+	}
+	return ""
+}
+
+// Run serves until ctx ends, then drains: requests under way are finished, the
+// rounds of the loops are cut short at their next wait, the store is closed last.
+func (a *App) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	var serving sync.WaitGroup
+	for _, s := range a.servers {
+		hs := &http.Server{
+			Handler:           s.h,
+			ReadHeaderTimeout: readHeaderTimeout,
+			ReadTimeout:       readTimeout,
+			WriteTimeout:      writeTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(a.log.With("listener", s.name).Handler(), slog.LevelWarn),
+		}
+		serving.Add(1)
+		group.Go(func() error {
+			a.log.Info("listening", "listener", s.name, "addr", s.l.Addr().String())
+			if err := hs.Serve(s.l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serving %s: %w", s.name, err)
+			}
+			return nil
+		})
+		group.Go(func() error {
+			defer serving.Done()
+			<-ctx.Done()
+			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+			defer cancel()
+			if err := hs.Shutdown(drain); err != nil {
+				return fmt.Errorf("draining %s: %w", s.name, errors.Join(err, hs.Close()))
+			}
+			return nil
+		})
+	}
+	// The loops end with the servers, not after them: what they have not done is
+	// in the store and waits for the next start.
+	for _, l := range a.loops {
+		group.Go(func() error { return l.Run(ctx) })
+	}
+	err := group.Wait()
+	serving.Wait()
+	if cerr := a.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (a *App) close() error {
+	for _, s := range a.servers {
+		s.l.Close() // harmless twice: Shutdown has closed it on the good path
+	}
+	if err := a.store.Close(); err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	return nil
+}
+
+// minAdminToken keeps anybody from choosing a word for a token.
+const minAdminToken = 32
+
+// secretDigests reads the digests of the secrets in a file; no file, no secret.
+func secretDigests(path string, minLength int) ([]multe.Digest, error) {
+	if path == "" {
+		return nil, nil
+	}
+	secrets, err := config.Secrets(path, minLength)
+	if err != nil {
+		return nil, err
+	}
+	digests := make([]multe.Digest, len(secrets))
+	for i, s := range secrets {
+		digests[i] = multe.DigestOf([]byte(s))
+	}
+	return digests, nil
+}
