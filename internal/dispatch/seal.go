@@ -19,7 +19,7 @@ func (d *Dispatch) seal(ctx context.Context, c multe.CreditorID) (more bool, err
 	if err != nil {
 		return false, err
 	}
-	for _, op := range []multe.Operation{multe.OperationUpdate, multe.OperationInsert} { // a slip in the street before the supply
+	for _, op := range []multe.Operation{multe.OperationUpdate, multe.OperationInsert} {
 		if len(due[op]) == 0 {
 			continue
 		}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"preavviso/internal/multe"
@@ -30,20 +31,21 @@ const (
 // send sends what is due. It stops at the first batch that gets no answer: the
 // next one would not get one either, and each attempt leaves a doubt.
 func (d *Dispatch) send(ctx context.Context, c multe.Creditor) (left bool, err error) {
-	var due []multe.BatchID
+	due := map[multe.Operation][]multe.BatchID{}
 	now, enough := d.now(), errors.New("enough")
 	err = d.store.View(ctx, func(r store.Reader) error {
-		due = nil
+		clear(due)
+		found := 0
 		return store.Each(func(after multe.BatchID) ([]multe.Batch, error) {
 			return r.BatchesIn(c.ID, multe.BatchSealed, after, batchPage)
 		}, func(b multe.Batch) multe.BatchID { return b.ID }, func(b multe.Batch) error {
 			if b.NotBefore.After(now) {
 				return nil
 			}
-			if len(due) == sendsPerRound {
+			if found++; found > sendsPerRound {
 				return enough
 			}
-			due = append(due, b.ID)
+			due[b.Operation] = append(due[b.Operation], b.ID)
 			return nil
 		})
 	})
@@ -51,7 +53,7 @@ func (d *Dispatch) send(ctx context.Context, c multe.Creditor) (left bool, err e
 	if err != nil && !left {
 		return false, err
 	}
-	for _, id := range due {
+	for _, id := range slices.Concat(due[multe.OperationUpdate], due[multe.OperationInsert]) { // a slip in the street before the supply
 		answered, err := d.sendOne(ctx, c, id)
 		if err != nil || !answered {
 			return false, err
@@ -215,8 +217,11 @@ func (d *Dispatch) tellOverdue(ctx context.Context, c multe.CreditorID) error {
 			return nil
 		})
 	})
-	if err != nil && !errors.Is(err, enough) || len(overdue) == 0 {
+	if err != nil && !errors.Is(err, enough) {
 		return err
+	}
+	if len(overdue) == 0 {
+		return nil
 	}
 	return d.store.Update(ctx, func(tx store.Tx) error {
 		b := book{tx: tx, creditor: c, actor: submitter, at: at}
