@@ -59,7 +59,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return nil, fault.New(fault.Invalid, "ppay.bad_url", "L'indirizzo di PiemontePAY deve essere un URL http o https senza credenziali.")
 	}
-	if (cfg.User == "") != (cfg.Password == "") {
+	if (cfg.User == "") != cfg.Password.IsZero() {
 		return nil, fault.New(fault.Invalid, "ppay.bad_credentials", "Per PiemontePAY servono sia l'utente sia la password, oppure nessuno dei due.")
 	}
 	if cfg.Timeout < 0 {
@@ -144,7 +144,7 @@ func (c *Client) Submit(ctx context.Context, _ multe.Creditor, b multe.Batch) (s
 	req.Header.Set("SOAPAction", action)
 	req.Header.Set("User-Agent", c.userAgent)
 	if c.user != "" {
-		req.SetBasicAuth(c.user, string(c.password))
+		req.SetBasicAuth(c.user, c.password.reveal())
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

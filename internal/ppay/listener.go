@@ -67,8 +67,8 @@ func NewListener(recv Receiver, cfg ListenerConfig) http.Handler {
 		l.log = slog.New(slog.DiscardHandler)
 	}
 	for _, p := range cfg.Passwords {
-		if p != "" {
-			l.passwords = append(l.passwords, sha256.Sum256([]byte(p)))
+		if !p.IsZero() {
+			l.passwords = append(l.passwords, sha256.Sum256([]byte(p.reveal())))
 		}
 	}
 	return l

@@ -2,9 +2,33 @@ package ppay
 
 import "log/slog"
 
-// Secret is a password. It prints as a redaction wherever it is logged or
-// formatted by accident; code that means the password converts it.
-type Secret string
+// Secret is a password, read by whoever builds a [Client] or a listener. It
+// prints as a redaction wherever it is logged or formatted by accident. The zero
+// Secret is none.
+type Secret struct {
+	// A pointer, because package fmt does not ask the methods of a value in an
+	// unexported field of somebody's struct; of a pointer it prints the address.
+	text *string
+}
+
+// NewSecret returns s as a Secret; "" is none.
+func NewSecret(s string) Secret {
+	if s == "" {
+		return Secret{}
+	}
+	return Secret{text: &s}
+}
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return s.text == nil }
+
+// reveal returns the password itself.
+func (s Secret) reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 const redaction = "•••"
 
