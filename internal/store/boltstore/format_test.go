@@ -1,0 +1,158 @@
+package boltstore
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"preavviso/internal/avviso"
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+)
+
+var at = time.Date(2026, 3, 1, 9, 0, 0, 123456000, time.UTC)
+
+// pinned is one record of each kind and its stored form. A change here is a
+// change of what lies on every customer's disk: it needs another format byte, or
+// old files are read wrong without any error.
+func TestStoredFormIsPinned(t *testing.T) {
+	n, err := avviso.ParseNumber("301000000000004992")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := multe.Digest{1}
+	const dHex = "0100000000000000000000000000000000000000000000000000000000000000"
+	debtor := &multe.Debtor{Surname: "Rossi", Name: "Anna", Company: "Srl", CF: "X1", Address: "Via", Civico: "1", CAP: "10100", City: "Torino", Province: "TO", Nation: "IT", Email: "a@b.it"}
+	const debtorJSON = `{"surname":"Rossi","name":"Anna","company":"Srl","cf":"X1","address":"Via","civico":"1","cap":"10100","city":"Torino","province":"TO","nation":"IT","email":"a@b.it"}`
+	const when = `"2026-03-01T09:00:00.123456Z"`
+
+	pin(t, `{"ID":"C","Name":"N","Settore":"S","Info":"I","CBILL":"B","CodiceVersamento":"V","Postal":{"Number":"1","Holder":"H","Authorization":"A"},"PoolLow":1,"PoolTarget":2,"Policies":[{"From":"2026-01-02","Debtor":"reset","Amount":"one-code"}],"Version":3,"Changed":`+when+`}`,
+		multe.Creditor{ID: "C", Name: "N", Settore: "S", Info: "I", CBILL: "B", CodiceVersamento: "V", Postal: &multe.PostalAccount{Number: "1", Holder: "H", Authorization: "A"},
+			PoolLow: 1, PoolTarget: 2, Policies: []multe.Policy{{From: multe.Day{Year: 2026, Month: 1, Day: 2}, Debtor: "reset", Amount: "one-code"}}, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","ID":"O","Name":"N","Token":"`+dHex+`","Version":3,"Changed":`+when+`}`,
+		multe.Operator{Creditor: "C", ID: "O", Name: "N", Token: d, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"invited","Invite":"`+dHex+`","InviteBy":`+when+`,"Token":"","Version":3,"Changed":`+when+`}`,
+		multe.Device{Creditor: "C", ID: "D", Name: "N", State: multe.DeviceInvited, Invite: d, InviteBy: at, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Position":"P","Number":"301000000000004992","State":"void","Device":"D","Lease":"L","Verbale":"V","Reason":"161","UpstreamCents":5,"UpstreamDebtor":true,"Version":3,"Changed":`+when+`}`,
+		multe.Code{Creditor: "C", Position: "P", Number: n, State: multe.CodeVoid, Device: "D", Lease: "L", Verbale: "V", Reason: "161", UpstreamCents: 5, UpstreamDebtor: true, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Device":"D","ID":"L","Want":2,"Positions":["P"],"At":`+when+`,"Version":3}`,
+		multe.Lease{Creditor: "C", Device: "D", ID: "L", Want: 2, Positions: []multe.PositionID{"P"}, At: at, Version: 3})
+	pin(t, `{"Creditor":"C","Device":"D","Slip":{"ID":"V","Position":"P","Number":"301000000000004992","Reference":"R","Plate":"AB123CD","Nation":"IT","Vehicle":"W","Place":"L","Violation":{"Norm":"N","Conduct":"F"},"Warden":"M","IssuedAt":`+when+`,"Offline":true,"Steps":[{"Cents":2940,"LastDay":"2026-03-06"},{"Cents":4200,"LastDay":""}]},"Digest":"`+dHex+`","ReceivedAt":`+when+`,"State":"finalised","Record":{"Register":"G","Cents":7,"Causale":"K","Debtor":`+debtorJSON+`,"Policy":"reset","At":`+when+`},"Version":3,"Changed":`+when+`}`,
+		multe.Verbale{Creditor: "C", Device: "D", Slip: multe.Slip{ID: "V", Position: "P", Number: n, Reference: "R", Plate: "AB123CD", Nation: "IT", Vehicle: "W", Place: "L",
+			Violation: multe.Violation{Norm: "N", Conduct: "F"}, Warden: "M", IssuedAt: at, Offline: true, Steps: []multe.Step{{Cents: 2940, LastDay: multe.Day{Year: 2026, Month: 3, Day: 6}}, {Cents: 4200}}},
+			Digest: d, ReceivedAt: at, State: multe.VerbaleFinalised, Record: &multe.Record{Register: "G", Cents: 7, Causale: "K", Debtor: debtor, Policy: "reset", At: at}, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Position":"P","Seq":4,"Kind":"void","State":"queued","Want":{"Cents":7,"Causale":"K","References":[{"Name":"N","Value":"V"}],"Debtor":`+debtorJSON+`,"Reason":"R"},"Verbale":"V","Batch":"B","Tries":2,"NotBefore":`+when+`,"Code":"177","Version":3,"Created":`+when+`,"Changed":`+when+`}`,
+		multe.Change{Creditor: "C", Position: "P", Seq: 4, Kind: multe.ChangeVoid, State: multe.ChangeQueued, Want: multe.Desired{Cents: 7, Causale: "K", References: []multe.Reference{{Name: "N", Value: "V"}}, Debtor: debtor, Reason: "R"},
+			Verbale: "V", Batch: "B", Tries: 2, NotBefore: at, Code: "177", Version: 3, Created: at, Changed: at})
+	pin(t, `{"Creditor":"C","ID":"B","Operation":"insert","State":"done","Body":"PGEvPg==","Changes":["P-0001"],"Attempts":2,"NotBefore":`+when+`,"Code":"000","Version":3,"Sealed":`+when+`,"Changed":`+when+`}`,
+		multe.Batch{Creditor: "C", ID: "B", Operation: multe.OperationInsert, State: multe.BatchDone, Body: []byte("<a/>"), Changes: []multe.ChangeID{"P-0001"}, Attempts: 2, NotBefore: at, Code: "000", Version: 3, Sealed: at, Changed: at})
+	pin(t, `{"Creditor":"C","IUV":"I","IUR":"R","Number":"301000000000004992","Position":"P","Verbale":"V","Cents":7,"PaidOn":"2026-03-01","PSP":"S","PSPName":"N","Payer":`+debtorJSON+`,"Message":"M","Received":`+when+`,"Version":3}`,
+		multe.Payment{Creditor: "C", IUV: "I", IUR: "R", Number: n, Position: "P", Verbale: "V", Cents: 7, PaidOn: multe.Day{Year: 2026, Month: 3, Day: 1}, PSP: "S", PSPName: "N", Payer: debtor, Message: "M", Received: at, Version: 3})
+	pin(t, `{"ID":"M","State":"dead","Kind":"TrasmettiRT","Raw":"PGEvPg==","Digest":"`+dHex+`","Received":`+when+`,"Tries":2,"Problem":"p","Version":3,"Changed":`+when+`}`,
+		multe.Message{ID: "M", State: multe.MessageDead, Kind: "TrasmettiRT", Raw: []byte("<a/>"), Digest: d, Received: at, Tries: 2, Problem: "p", Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","ID":"k:s","Kind":"k","Subject":"s","Detail":"d","Count":2,"Open":true,"Opened":`+when+`,"Changed":`+when+`,"Version":3}`,
+		multe.Discrepancy{Creditor: "C", ID: "k:s", Kind: "k", Subject: "s", Detail: "d", Count: 2, Open: true, Opened: at, Changed: at, Version: 3})
+	pin(t, `{"Creditor":"C","Seq":9,"At":`+when+`,"Actor":"a","Action":"b","Position":"P","Subject":"s","From":"f","To":"t","Code":"c"}`,
+		multe.AuditEntry{Creditor: "C", Seq: 9, At: at, Actor: "a", Action: "b", Position: "P", Subject: "s", From: "f", To: "t", Code: "c"})
+}
+
+func pin[T any](t *testing.T, stored string, rec T) {
+	t.Helper()
+	got, err := encode(rec)
+	if err != nil {
+		t.Fatalf("%T: %v", rec, err)
+	}
+	if diff := cmp.Diff("\x01"+stored, string(got)); diff != "" {
+		t.Errorf("%T is stored differently (-want +got):\n%s", rec, diff)
+	}
+	back, err := decode[T]("", []byte("\x01"+stored))
+	if diff := cmp.Diff(rec, back, cmp.Comparer(func(a, b avviso.Number) bool { return a == b })); err != nil || diff != "" {
+		t.Errorf("%T is read differently: %v (-want +got):\n%s", rec, err, diff)
+	}
+}
+
+func TestDamagedRecords(t *testing.T) {
+	for name, value := range map[string]string{
+		"empty":            "",
+		"no format":        `{"Version":1}`,
+		"another format":   "\x02" + `{"Version":1}`,
+		"nothing after it": "\x01",
+		"cut":              "\x01" + `{"Version":1`,
+		"more after it":    "\x01" + `{"Version":1}x`,
+		"wrong type":       "\x01" + `{"Version":"1"}`,
+		"negative version": "\x01" + `{"Version":-1}`,
+		"wrong number":     "\x01" + `{"Number":"301000000000004991"}`,
+	} {
+		rec, err := decode[multe.Code]("code", []byte(value))
+		if e := fault.Of(err); !errors.Is(err, fault.Internal) || e.Code != "store.damaged" || rec != (multe.Code{}) {
+			t.Errorf("%s: %+v, %v; want store.damaged", name, rec, err)
+		}
+	}
+}
+
+// FuzzDecode checks that stored bytes never panic, whatever they are, and that
+// what was read is stored again to the same meaning.
+func FuzzDecode(f *testing.F) {
+	for _, s := range []string{"", "\x01", "\x01{}", "\x01null", "\x01[]", "\x02{}", `{"Version":1}`,
+		"\x01" + `{"Creditor":"C","Slip":{"Steps":[{"Cents":1}]},"Record":{"Debtor":{}},"Version":18446744073709551615}`,
+		"\x01" + `{"Number":"301000000000004992","State":"void","Changed":"2026-03-01T09:00:00Z"}`,
+		"\x01" + `{"Body":"PGEvPg==","Raw":"!","PaidOn":"2026-02-30"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		again[multe.Creditor](t, value)
+		again[multe.Operator](t, value)
+		again[multe.Device](t, value)
+		again[multe.Code](t, value)
+		again[multe.Lease](t, value)
+		again[multe.Verbale](t, value)
+		again[multe.Change](t, value)
+		again[multe.Batch](t, value)
+		again[multe.Payment](t, value)
+		again[multe.Message](t, value)
+		again[multe.Discrepancy](t, value)
+		again[multe.AuditEntry](t, value)
+	})
+}
+
+func again[T any](t *testing.T, value []byte) {
+	rec, err := decode[T]("x", value)
+	if err != nil {
+		if fault.Of(err).Code != "store.damaged" {
+			t.Fatalf("%q: %v is not classified", value, err)
+		}
+		return
+	}
+	stored, err := encode(rec)
+	if err != nil {
+		return // such as a NUL in a text: nobody stored that
+	}
+	back, err := decode[T]("x", stored)
+	if err != nil {
+		t.Fatalf("%q was read, but as it is stored again, %q, it is not: %v", value, stored, err)
+	}
+	if diff := cmp.Diff(rec, back, cmp.Comparer(func(a, b avviso.Number) bool { return a == b })); diff != "" {
+		t.Fatalf("%q came back otherwise:\n%s", value, diff)
+	}
+}
+
+func TestKeysKeepOrder(t *testing.T) {
+	for _, tt := range [][2]key{ // the first is less, and none is the prefix of the other
+		{keyOf("a", "b"), keyOf("a", "ba")},
+		{keyOf("a", "z"), keyOf("ab", "a")},
+		{keyOf("", "b"), keyOf("a", "")},
+		{keyOf("a"), keyOf("b")},
+		{keyOf("a").number(255), keyOf("a").number(256)},
+		{keyOf("a").instant(time.Time{}), keyOf("a").instant(at)},
+		{keyOf("a").instant(time.Unix(-1, 0)), keyOf("a").instant(time.Unix(0, 0))},
+		{keyOf("a").instant(at), keyOf("a").instant(at.Add(time.Microsecond))},
+		{keyOf("a").instant(at).text("z"), keyOf("a").instant(at.Add(time.Microsecond)).text("a")},
+		{keyOf("a", "\x01"), keyOf("a\x01")},
+	} {
+		if a, b := string(tt[0].b), string(tt[1].b); a >= b || b[:min(len(a), len(b))] == a {
+			t.Errorf("%q is not before %q", a, b)
+		}
+	}
+}
