@@ -5,22 +5,49 @@ import "preavviso/internal/multe"
 // sentences says what each action in the history means to the office. The test
 // finds every action that the use cases write.
 var sentences = map[string]string{
-	"code.requested":   "Codice richiesto a PiemontePAY.",
+	"code.requested":   "Codice chiesto a PiemontePAY.",
+	"code.available":   "Codice ricevuto da PiemontePAY: è nella scorta dell'ente.",
 	"code.assigned":    "Codice affidato a un palmare.",
 	"code.quarantined": "Codice messo da parte: il palmare è stato revocato e potrebbe averlo stampato.",
 	"code.issued":      "Codice stampato su un preavviso.",
+	"code.payable":     "Codice pagabile: PiemontePAY ha confermato l'importo.",
+	"code.updated":     "PiemontePAY ha confermato i nuovi dati della posizione.",
+	"code.reset":       "PiemontePAY ha azzerato l'importo, per poter ricevere il debitore.",
+	"code.void":        "Codice annullato.",
 	"code.paid":        "Codice pagato.",
-	"verbale.issued":   "Preavviso ricevuto dal palmare.",
-	"verbale.recorded": "Verbale registrato dall'ufficio.",
-	"verbale.settled":  "Verbale estinto con il pagamento.",
+
+	"change.activate":  "Importo da comunicare a PiemontePAY.",
+	"change.reset":     "Azzeramento dell'importo da comunicare a PiemontePAY, prima del debitore.",
+	"change.update":    "Nuovi dati da comunicare a PiemontePAY.",
+	"change.void":      "Annullamento da comunicare a PiemontePAY.",
+	"change.sealed":    "Comunicazione inserita in una lista per PiemontePAY.",
+	"change.queued":    "Comunicazione presa in carico da PiemontePAY: si attende l'esito.",
+	"change.applied":   "Comunicazione eseguita da PiemontePAY.",
+	"change.refused":   "Comunicazione rifiutata, o non più necessaria.",
+	"change.unknown":   "Esito della comunicazione incerto: PiemontePAY si è interrotto a metà.",
+	"change.postponed": "Comunicazione rimandata: sarà ripetuta.",
+
+	"batch.sealed":     "Lista per PiemontePAY preparata.",
+	"batch.attempted":  "Invio della lista a PiemontePAY.",
+	"batch.queued":     "Lista presa in carico da PiemontePAY.",
+	"batch.refused":    "Lista rifiutata da PiemontePAY.",
+	"batch.not_sent":   "Lista non partita: sarà ripetuta.",
+	"batch.unanswered": "Nessuna risposta alla lista: sarà ripetuta uguale.",
+	"batch.done":       "Esito della lista ricevuto.",
+
+	"verbale.issued":         "Preavviso ricevuto dal palmare.",
+	"verbale.issued_offline": "Preavviso ricevuto dal palmare, stampato senza rete.",
+	"verbale.recorded":       "Verbale registrato dall'ufficio.",
+	"verbale.settled":        "Verbale estinto con il pagamento.",
+
 	"payment.recorded": "Pagamento notificato da PiemontePAY.",
-	"payment.receipt":  "Ricevuta di un pagamento già noto arrivata da PiemontePAY.",
-	"change.refused":   "Comunicazione a PiemontePAY non più eseguita.",
-	"device.invited":   "Codice di attivazione creato per il palmare.",
-	"device.enrolled":  "Palmare attivato.",
-	"device.revoked":   "Palmare revocato.",
-	"operator.added":   "Operatore aggiunto.",
-	"creditor.added":   "Ente aggiunto.",
+	"payment.receipt":  "Arrivata la ricevuta di un pagamento già noto.",
+
+	"creditor.added":  "Ente aggiunto.",
+	"operator.added":  "Operatore aggiunto.",
+	"device.invited":  "Codice di attivazione creato per il palmare.",
+	"device.enrolled": "Palmare attivato.",
+	"device.revoked":  "Palmare revocato.",
 }
 
 // sentence describes one entry in Italian; the platform's code follows when the
