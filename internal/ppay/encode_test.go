@@ -28,7 +28,9 @@ var (
 
 const batchID = "0199a1b2c3d47e8f9012345678901234abc"
 
-func position(i int) multe.PositionID { return multe.PositionID(fmt.Sprintf("0199a1b2c3d47e8f90123456%08x", i)) }
+func position(i int) multe.PositionID {
+	return multe.PositionID(fmt.Sprintf("0199a1b2c3d47e8f90123456%08x", i))
+}
 
 func change(i int, k multe.ChangeKind, want multe.Desired) multe.Change {
 	return multe.NewChange(creditor.ID, position(i), 1, k, want, at)

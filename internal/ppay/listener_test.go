@@ -163,7 +163,9 @@ func TestListenerRefuses(t *testing.T) {
 			return call(strings.NewReader("<!DOCTYPE a [<!ENTITY " + canary + " SYSTEM \"file:///etc/passwd\">]>" + good))
 		}, nil, "101"},
 		{"nested 2 million times", func() *http.Request { return call(strings.NewReader(soap(strings.Repeat("<a>", 2_000_000)))) }, nil, "101"},
-		{"300,000 attributes", func() *http.Request { return call(strings.NewReader(soap("<a" + strings.Repeat(" a='1'", 300_000) + "/>"))) }, nil, "101"},
+		{"300,000 attributes", func() *http.Request {
+			return call(strings.NewReader(soap("<a" + strings.Repeat(" a='1'", 300_000) + "/>")))
+		}, nil, "101"},
 		{"oversize", func() *http.Request { return call(strings.NewReader(good + strings.Repeat(" ", ppay.MaxMessage))) }, nil, "101"},
 		{"oversize by its word", func() *http.Request {
 			r := call(iotest.ErrReader(errors.New("must not be read")))
