@@ -157,7 +157,7 @@ func (d *demo) shift(ctx context.Context) error {
 		}
 	}
 
-	if err := d.sim.do(ctx, "POST", "/control/v1/pay", map[string]any{"avviso": paid.Avviso}, nil); err != nil {
+	if err := d.pay(ctx, paid.Avviso); err != nil {
 		return fmt.Errorf("paying: %w", err)
 	}
 	d.step("un cittadino paga %s: €%s", paid.Reference, avviso.Cents(paid.Steps[0].Cents).Italian())
@@ -308,6 +308,11 @@ func (d *demo) position(ctx context.Context, id string) (ppaysim.Position, error
 	return list.Positions[0], nil
 }
 
+// pay is the citizen's part.
+func (d *demo) pay(ctx context.Context, number string) error {
+	return d.sim.do(ctx, "POST", "/control/v1/pay", map[string]any{"avviso": number}, nil)
+}
+
 // ko checks that a citizen who scans too early is refused, and how.
 func (d *demo) ko(ctx context.Context, number, want string) error {
 	err := d.sim.do(ctx, "POST", "/control/v1/verify", map[string]any{"avviso": number}, nil)
@@ -387,7 +392,7 @@ func (d *demo) report(ctx context.Context, office client, base string, slips []s
 		for _, e := range t.Entries {
 			fmt.Fprintf(d.w, "  %s  %-22s %s\n", e.At.Local().Format("15:04:05.000"), e.Action, e.Text)
 			switch e.Action {
-			case "verbale.issued":
+			case "verbale.issued", "verbale.issued_offline":
 				uploaded = e.At
 			case "code.payable":
 				payable = e.At

@@ -1,0 +1,4 @@
+package demo
+
+// Prepare is prepare, for tests.
+var Prepare = prepare
