@@ -1,6 +1,8 @@
 package multe
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -43,8 +45,11 @@ func ParsePlate(s string) (Plate, error) {
 // LogValue redacts the plate in logs.
 func (Plate) LogValue() slog.Value { return slog.StringValue(redaction) }
 
-// String redacts the plate in formatted text.
+// String redacts the plate in text.
 func (Plate) String() string { return redaction }
+
+// Format redacts the plate under every verb of package fmt.
+func (Plate) Format(w fmt.State, _ rune) { redact(w) }
 
 // CF is the codice fiscale or partita IVA of a debtor or payer.
 type CF string
@@ -52,8 +57,11 @@ type CF string
 // LogValue redacts the CF in logs.
 func (CF) LogValue() slog.Value { return slog.StringValue(redaction) }
 
-// String redacts the CF in formatted text.
+// String redacts the CF in text.
 func (CF) String() string { return redaction }
+
+// Format redacts the CF under every verb of package fmt.
+func (CF) Format(w fmt.State, _ rune) { redact(w) }
 
 // Debtor is who owes the amount of a verbale (or, in a [Payment], who paid it):
 // a person with Surname and Name, or a company with Company.
@@ -76,11 +84,53 @@ type Debtor struct {
 // LogValue redacts the debtor in logs.
 func (Debtor) LogValue() slog.Value { return slog.StringValue(redaction) }
 
-// String redacts the debtor in formatted text.
+// String redacts the debtor in text.
 func (Debtor) String() string { return redaction }
 
-// GoString redacts the debtor under %#v.
-func (Debtor) GoString() string { return redaction }
+// Format redacts the debtor under every verb of package fmt.
+func (Debtor) Format(w fmt.State, _ rune) { redact(w) }
+
+func redact(w io.Writer) { _, _ = io.WriteString(w, redaction) }
+
+// Records that hold personal data are logged by their name alone, for a JSON log
+// would look into their fields. It looks into slices and into structs of others
+// all the same: log one record at a time.
+
+// LogValue names the slip in logs.
+func (s Slip) LogValue() slog.Value { return slog.StringValue(string(s.ID)) }
+
+// LogValue names the verbale in logs.
+func (v Verbale) LogValue() slog.Value { return v.Slip.LogValue() }
+
+// LogValue redacts the record in logs.
+func (Record) LogValue() slog.Value { return slog.StringValue(redaction) }
+
+// LogValue redacts what is asked for in logs.
+func (Desired) LogValue() slog.Value { return slog.StringValue(redaction) }
+
+// LogValue names the change in logs.
+func (c Change) LogValue() slog.Value { return slog.StringValue(string(c.ID())) }
+
+// LogValue names the batch in logs.
+func (b Batch) LogValue() slog.Value { return slog.StringValue(string(b.ID)) }
+
+// Format names the batch: its bytes hold personal data.
+func (b Batch) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "batch %s (%s)", b.ID, b.State) }
+
+// LogValue names the payment in logs.
+func (p Payment) LogValue() slog.Value { return slog.StringValue(p.IUV + "/" + p.IUR) }
+
+// LogValue names the notice in logs.
+func (n Notice) LogValue() slog.Value { return slog.StringValue(n.Message) }
+
+// LogValue names the kind of event in logs.
+func (e Event) LogValue() slog.Value { return slog.StringValue(e.Kind) }
+
+// LogValue names the message in logs.
+func (m Message) LogValue() slog.Value { return slog.StringValue(string(m.ID)) }
+
+// Format names the message: its bytes hold personal data.
+func (m Message) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "message %s (%s)", m.ID, m.State) }
 
 // emails is EPaywsoCommonTypes.xsd EMailAddress with a domain that has a dot,
 // which the stricter copy of the schema in epaywso2services demands.
