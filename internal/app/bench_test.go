@@ -1,0 +1,231 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"preavviso/internal/app"
+	"preavviso/internal/avviso"
+	"preavviso/internal/config"
+	"preavviso/internal/multe"
+	"preavviso/internal/store"
+	"preavviso/internal/store/boltstore"
+)
+
+// Each figure here stands beside what the disk alone can do, in the same run:
+// compare the two, not the figure with that of another machine.
+
+const (
+	benchCreditor = multe.CreditorID("01234567897")
+	benchDevices  = 120
+	benchCodes    = 60_000
+)
+
+// seed fills a store with a creditor, enrolled devices and available codes.
+func seed(b *testing.B, path string, codes int) {
+	b.Helper()
+	s, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	now := time.Now()
+	put := func(fn func(store.Tx) error) {
+		b.Helper()
+		if err := s.Update(b.Context(), fn); err != nil {
+			b.Fatal(err)
+		}
+	}
+	put(func(tx store.Tx) error {
+		c := multe.Creditor{ID: benchCreditor, Name: "Comune di Esempio", CodiceVersamento: "MU01", PoolLow: 1, PoolTarget: 10, Version: 1, Changed: multe.Instant(now)}
+		if err := tx.PutCreditor(c); err != nil {
+			return err
+		}
+		for i := range benchDevices {
+			d := multe.Device{Creditor: benchCreditor, ID: multe.DeviceID(fmt.Sprintf("%032x", i)), Name: fmt.Sprint(i),
+				State: multe.DeviceEnrolled, Token: multe.DigestOf([]byte(benchToken(i))), Version: 1, Changed: multe.Instant(now)}
+			if err := tx.PutDevice(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for from := 0; from < codes; from += 1000 {
+		put(func(tx store.Tx) error {
+			for i := from; i < min(from+1000, codes); i++ {
+				head := fmt.Sprintf("31226327%08d", i)
+				n, err := avviso.ParseNumber(head + avviso.CheckDigits(head))
+				if err != nil {
+					return err
+				}
+				k := multe.Code{Creditor: benchCreditor, Position: multe.PositionID(fmt.Sprintf("%032x", i)), Number: n,
+					State: multe.CodeAvailable, Version: 1, Changed: multe.Instant(now)}
+				if err := tx.PutCode(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func benchToken(device int) string { return fmt.Sprintf("pvd_%043d", device) }
+
+// serve runs the service on a seeded store.
+func serve(b *testing.B, codes int) *app.App {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "preavviso.db")
+	seed(b, path, codes)
+	a, err := app.Open(config.Service{
+		Data: path, FirmwareListen: "127.0.0.1:0", APIListen: "127.0.0.1:0", SOAPListen: "127.0.0.1:0",
+		PPayURL: "http://127.0.0.1:9/", PPayAuth: "none", PPayTimeout: time.Second, SOAPAuth: "none",
+		ReplenishEvery: time.Hour, SubmitEvery: time.Hour, InboxEvery: time.Hour, ResendAfter: time.Minute,
+	}, app.Deps{Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	})
+	return a
+}
+
+// inParallel runs b.N calls of do in callers goroutines and reports calls a
+// second. do gets the number of the call.
+func inParallel(b *testing.B, callers int, do func(i int) error) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range callers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+				if err := do(int(i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+}
+
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}, Timeout: 30 * time.Second}
+}
+
+// post calls url and wants status 200.
+func post(c *http.Client, url, contentType, token string, body []byte) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, answer)
+	}
+	return answer, err
+}
+
+// BenchmarkLease is one code lent to a handheld over HTTP: token checked, lease,
+// code and history on disk before the answer.
+func BenchmarkLease(b *testing.B) {
+	for _, callers := range []int{1, 64, 256} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			if b.N > benchCodes {
+				b.Fatalf("only %d codes are seeded", benchCodes)
+			}
+			a, c := serve(b, min(benchCodes, b.N+1)), newClient()
+			url := "http://" + a.Addr("firmware") + "/v1/leases"
+			inParallel(b, callers, func(i int) error {
+				body, err := json.Marshal(map[string]any{"id": fmt.Sprintf("%032x", i+1), "want": 1})
+				if err != nil {
+					return err
+				}
+				_, err = post(c, url, "application/json", benchToken(i%benchDevices), body)
+				return err
+			})
+		})
+	}
+	b.Run("raw=write+fdatasync", func(b *testing.B) { rawDisk(b, make([]byte, 512)) })
+}
+
+// BenchmarkNotification is a TrasmettiNotifichePagamento of 50 payments, from
+// its first byte to the last of our durable 000.
+func BenchmarkNotification(b *testing.B) {
+	body := []byte(notification(50))
+	b.Run("durable000", func(b *testing.B) {
+		a, c := serve(b, 1), newClient()
+		url := "http://" + a.Addr("soap") + app.SOAPPath
+		inParallel(b, 1, func(int) error {
+			answer, err := post(c, url, "text/xml; charset=utf-8", "", body)
+			if err == nil && !bytes.Contains(answer, []byte(">000<")) {
+				err = fmt.Errorf("answered %s", answer)
+			}
+			return err
+		})
+	})
+	b.Run("raw=write+fdatasync", func(b *testing.B) { rawDisk(b, body) })
+}
+
+// rawDisk appends data and waits for the disk, as the least that durability
+// costs.
+func rawDisk(b *testing.B, data []byte) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	inParallel(b, 1, func(int) error {
+		if _, err := f.Write(data); err != nil {
+			return err
+		}
+		return datasync(f)
+	})
+}
+
+func notification(n int) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, `<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`+
+		`<TrasmettiNotifichePagamentoRequest xmlns="http://www.csi.it/epay/epaywso/epaywso2enti/types" xmlns:c="http://www.csi.it/epay/epaywso/types">`+
+		`<Testata><IdMessaggio>TNP0123456789abcdef0123456789abcdef</IdMessaggio><CFEnteCreditore>%s</CFEnteCreditore><CodiceVersamento>MU01</CodiceVersamento>`+
+		`<PagamentiSpontanei>false</PagamentiSpontanei><NumeroPagamenti>%d</NumeroPagamenti><ImportoTotalePagamenti>%s</ImportoTotalePagamenti></Testata>`+
+		`<CorpoNotifichePagamento><ElencoNotifichePagamento>`, benchCreditor, n, avviso.Cents(2940*n).Decimal())
+	for i := range n {
+		fmt.Fprintf(&s, `<NotificaPagamento><IdPosizioneDebitoria>%032x</IdPosizioneDebitoria><IUV>1226327%08d00</IUV><ImportoPagato>29.40</ImportoPagato>`+
+			`<DataEsitoPagamento>2026-11-23+01:00</DataEsitoPagamento><SoggettoDebitore><c:PersonaFisica><c:Cognome>ANONIMO</c:Cognome><c:Nome>ANONIMO</c:Nome></c:PersonaFisica>`+
+			`<c:IdentificativoUnivocoFiscale>ANONIMO</c:IdentificativoUnivocoFiscale></SoggettoDebitore><DatiTransazionePSP><IdPSP>PSP</IdPSP>`+
+			`<DataOraAvvioTransazione>2026-11-23T10:00:00.000+01:00</DataOraAvvioTransazione><IUR>%020d</IUR></DatiTransazionePSP></NotificaPagamento>`, i, i, i)
+	}
+	s.WriteString(`</ElencoNotifichePagamento></CorpoNotifichePagamento></TrasmettiNotifichePagamentoRequest></s:Body></s:Envelope>`)
+	return s.String()
+}
