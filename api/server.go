@@ -136,9 +136,7 @@ func (s *server) admit(ctx context.Context, token string, call web.Call) (contex
 func (s *server) isAdmin(token string) bool {
 	digest, found := multe.DigestOf([]byte(token)), 0
 	for _, a := range s.Admin {
-		if !a.IsZero() {
-			found |= subtle.ConstantTimeCompare(digest[:], a[:])
-		}
+		found |= subtle.ConstantTimeCompare(digest[:], a[:])
 	}
 	return found == 1
 }
