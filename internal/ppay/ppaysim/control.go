@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"preavviso/internal/avviso"
 )
 
 // control adds the control API (README.md) to mux. It asks for no credentials:
@@ -205,8 +207,11 @@ func (s *Sim) counter(r *http.Request, act func(tx, receipt) (any, *ko, error)) 
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	if in.IUR != "" && !chars(35)(in.IUR) || in.Cents != nil && (*in.Cents < 0 || *in.Cents > 99_999_999_999) {
+	if in.IUR != "" && !chars(35)(in.IUR) || in.Cents != nil && (*in.Cents < 0 || *in.Cents > avviso.MaxCents) {
 		return nil, badRequest("iur has 1 to 35 characters, cents 0 to 99999999999")
+	}
+	if in.Payer != nil && !in.Payer.valid() {
+		return nil, badRequest("payer: cf and either cognome and nome, or company and ragione_sociale")
 	}
 	var (
 		out any

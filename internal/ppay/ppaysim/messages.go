@@ -194,3 +194,13 @@ func (w *writer) subject(name string, s Subject) {
 		w.leaf("c:EMail", s.EMail)
 	})
 }
+
+// valid says that a subject can be written: a notification must never fail.
+func (s Subject) valid() bool {
+	w := &writer{}
+	w.b.WriteString(`<n xmlns:c="` + nsCommon + `">`)
+	w.subject("s", s)
+	w.b.WriteString("</n>")
+	n, err := parseXML(w.b.Bytes())
+	return err == nil && rule{kids: subject}.check(n.child("s")) == nil
+}

@@ -311,7 +311,19 @@ func parseBool(s string) (bool, error) {
 	return false, errNotXML
 }
 
-func parseAmount(s string) (Cents, error) { return avviso.ParseDecimal(strings.Trim(s, xmlSpace)) }
+// parseAmount reads an xs:decimal; there is a negative zero, and it is zero.
+func parseAmount(s string) (Cents, error) {
+	s = strings.Trim(s, xmlSpace)
+	digits, negative := strings.CutPrefix(s, "-")
+	if !negative || strings.HasPrefix(digits, "+") {
+		return avviso.ParseDecimal(s)
+	}
+	c, err := avviso.ParseDecimal(digits)
+	if err == nil && c != 0 {
+		return 0, errNotXML
+	}
+	return c, err
+}
 
 // parseDate reads an xs:date as the instant the platform makes of it: midnight
 // of the zone in it, or of Rome's when there is none (piemontepay.md §2.6).
