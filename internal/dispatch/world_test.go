@@ -261,3 +261,7 @@ func (w *world) snapshot(t *testing.T) string {
 var _ dispatch.Gateway = (*gateway)(nil)
 
 func unavailable() error { return fault.New(fault.Unavailable, "ppay.no_answer", "") }
+
+func newDispatch(s store.Store, g dispatch.Gateway, now func() time.Time) *dispatch.Dispatch {
+	return dispatch.New(s, g, now, rand.Reader, dispatch.Options{})
+}
