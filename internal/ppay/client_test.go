@@ -169,6 +169,7 @@ func TestSubmitAnswers(t *testing.T) {
 		{"UTF-16", reply(200, "\xff\xfe<\x00"), "unknown"},
 		{"compressed though not asked for", header("Content-Encoding", "gzip", reply(200, gz(answer("000")))), "unknown"},
 		{"bomb", header("Content-Encoding", "gzip", reply(200, gz(strings.Repeat(" ", 40<<20)+answer("000")))), "unknown"},
+		{"2 MB of space after", reply(200, answer("000")+strings.Repeat(" ", 2<<20)), "unknown"},
 		{"40 MB", reply(200, strings.Repeat(" ", 40<<20)+answer("000")), "unknown"},
 		{"deep", reply(200, soap(strings.Repeat("<a>", 100_000))), "unknown"},
 		{"headers without end", header("X", strings.Repeat("x", 100<<10), reply(200, answer("000"))), "unknown"},

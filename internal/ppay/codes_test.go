@@ -94,6 +94,7 @@ func TestVerdictOfUnknownCode(t *testing.T) {
 	}{
 		{"001", multe.VerdictApplied, multe.VerdictApplied, multe.VerdictApplied, multe.VerdictApplied},
 		{"099", multe.VerdictApplied, multe.VerdictApplied, multe.VerdictApplied, multe.VerdictApplied},
+		{"100", multe.VerdictFix, multe.VerdictFix, multe.VerdictUnknown, multe.VerdictUnknown},
 		{"199", multe.VerdictFix, multe.VerdictFix, multe.VerdictUnknown, multe.VerdictUnknown},
 		{"299", multe.VerdictLater, multe.VerdictFix, multe.VerdictUnknown, multe.VerdictUnknown},
 		{"300", multe.VerdictFix, multe.VerdictFix, multe.VerdictUnknown, multe.VerdictUnknown},

@@ -13,9 +13,8 @@ import (
 )
 
 // The limits of an inbound message. The largest that the platform is known to
-// make, 50 notifications, has 90 KB, depth 9, 2,500 elements and one attribute a
-// tag; the largest its schema allows, 1,000 notifications, 2 MB and 50,000
-// elements.
+// make, 50 notifications, has some 70 KB and 1,500 elements to a depth of 9; the
+// 1,000 that its schema allows have 1.3 MB and 30,000 elements.
 const (
 	MaxMessage   = 4 << 20  // bytes
 	MaxRTMessage = 16 << 20 // bytes of a TrasmettiRT, whose receipts are base64
@@ -169,7 +168,7 @@ func (g *soapWalk) start(t xml.StartElement) error {
 }
 
 func (g *soapWalk) end() (xml.Name, error) {
-	if g.roots != 1 || g.messages != 1 {
+	if g.messages != 1 {
 		return xml.Name{}, ErrNotSOAP
 	}
 	return g.name, nil
@@ -241,19 +240,23 @@ func (t *tagReader) see(c byte) error {
 	switch t.state {
 	case inText:
 		if c == '<' {
-			t.state, t.size, t.quote = inLess, 1, 0
+			t.state, t.size = inLess, 1
 		}
 	case inLess:
 		return t.less(c)
-	case inTag, inInstruction:
+	case inTag:
 		switch {
-		case t.state == inTag && t.quote != 0:
+		case t.quote != 0:
 			if c == t.quote {
 				t.quote = 0
 			}
-		case t.state == inTag && (c == '"' || c == '\''):
+		case c == '"' || c == '\'':
 			t.quote = c
-		case c == '>' && (t.state == inTag || t.last[1] == '?'):
+		case c == '>':
+			t.state = inText
+		}
+	case inInstruction:
+		if c == '>' {
 			t.state = inText
 		}
 	case inBang:
@@ -273,7 +276,6 @@ func (t *tagReader) see(c byte) error {
 
 // less says what "<" begins.
 func (t *tagReader) less(c byte) error {
-	t.last = [2]byte{}
 	switch c {
 	case '!':
 		t.state = inBang

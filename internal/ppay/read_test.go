@@ -207,15 +207,15 @@ func TestReadMismatch(t *testing.T) {
 		count, total string
 		want         bool
 	}{
-		{"2", "31.00", false}, {"2", "31", false}, {" 02 ", "31.0", false},
-		{"1", "31.00", true}, {"3", "31.00", true}, {"2", "30.99", true}, {"2", "trentuno", true}, {"due", "31.00", true}, {"", "31.00", true}, {"2", "", true},
+		{"3", "31.00", false}, {"3", "31", false}, {" 03 ", "31.0", false},
+		{"2", "31.00", true}, {"4", "31.00", true}, {"3", "30.99", true}, {"3", "trentuno", true}, {"tre", "31.00", true}, {"", "31.00", true}, {"3", "", true},
 	} {
 		item := func(cents string) string {
 			return "<NotificaPagamento><IUV>47263270000010181</IUV><ImportoPagato>" + cents + "</ImportoPagato></NotificaPagamento>"
 		}
 		e, err := ppay.Read([]byte(inbound("TrasmettiNotifichePagamento", `<Testata><CFEnteCreditore>01219860010</CFEnteCreditore><NumeroPagamenti>`+c.count+
 			`</NumeroPagamenti><ImportoTotalePagamenti>`+c.total+`</ImportoTotalePagamenti></Testata>`+
-			`<CorpoNotifichePagamento><ElencoNotifichePagamento>`+item("10.50")+item("20.50")+`</ElencoNotifichePagamento></CorpoNotifichePagamento>`)))
+			`<CorpoNotifichePagamento><ElencoNotifichePagamento>`+item("10.50")+item("unread, but counted")+item("20.50")+`</ElencoNotifichePagamento></CorpoNotifichePagamento>`)))
 		if err != nil || e.Notice.Mismatch != c.want || len(e.Notice.Payments) != 2 {
 			t.Errorf("%q, %q: %+v, %v", c.count, c.total, e.Notice, err)
 		}
