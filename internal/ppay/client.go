@@ -34,7 +34,7 @@ type Config struct {
 	URL      string // of the Enti2EPaywso proxy, http or https, without credentials
 	User     string // of HTTP Basic; "" for no authentication
 	Password Secret
-	Version  string // of this program, for the User-Agent
+	Version  string // of this program, for the User-Agent; may be ""
 
 	// Transport carries the calls; nil means one of our own, that trusts what the
 	// machine trusts and ignores proxy settings of the environment.
@@ -72,6 +72,9 @@ func NewClient(cfg Config) (*Client, error) {
 			Transport:     cfg.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+	}
+	if cfg.Version == "" {
+		c.userAgent = "preavviso"
 	}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
