@@ -157,11 +157,15 @@ func repeatable(ch multe.Change) bool {
 
 // heardLate hears about a change that waits again, or travels in another batch:
 // this batch was taken for refused, or the change for failed, and still something
-// was done. A code that was made is taken, for its number is told once. Anything
-// else will be repeated whole, and needs no memory.
+// was done. What can be done only once is taken for done now: a code's number is
+// told once, and a debtor stored once. Anything else will be repeated whole, and
+// needs no memory.
 func (b book) heardLate(ch multe.Change, o multe.Outcome) error {
 	over := ch.State == multe.ChangeApplied || ch.State == multe.ChangeRefused
-	if over || ch.Kind != multe.ChangeRequest || o.Verdict != multe.VerdictApplied || o.Number.IsZero() {
+	if over || o.Verdict != multe.VerdictApplied {
+		return nil
+	}
+	if number := ch.Kind == multe.ChangeRequest && !o.Number.IsZero(); !number && ch.Want.Debtor == nil {
 		return nil
 	}
 	if ch.State == multe.ChangeWaiting {

@@ -330,3 +330,17 @@ func TestRefusedBatchThatWasDone(t *testing.T) {
 		}
 	}
 }
+
+// TestDebtorStoredByARefusedBatch hears that a debtor was stored by a batch that
+// was taken for refused: storing it again would be refused (218), and we would
+// believe that there is none.
+func TestDebtorStoredByARefusedBatch(t *testing.T) {
+	w := open(t)
+	w.put(t, 1, multe.CodeIssued, "debtor")
+	w.gateway.answer = func(multe.Batch) (string, error) { return "", &multe.Refusal{Code: "103", Verdict: multe.VerdictFix} }
+	w.submit(t)
+	w.hear(t, esito(w.gateway.sent[0], multe.VerdictApplied))
+	if c := w.code(t, 1); c.State != multe.CodeActive || !c.UpstreamDebtor || w.states(t, 1) != "applied" {
+		t.Errorf("code %s, debtor %t, change %s", c.State, c.UpstreamDebtor, w.states(t, 1))
+	}
+}

@@ -154,6 +154,11 @@ func (b book) refusedWhole(batch multe.Batch, r multe.Refusal) error {
 	case multe.VerdictAlready, multe.VerdictApplied: // an earlier attempt arrived
 		return b.queued(batch, r.Code)
 	case multe.VerdictLater:
+		if batch.Attempts > 1 {
+			// An earlier copy may be on its way through. Another batch beside it
+			// could be overtaken by it; the same bytes cannot.
+			return b.unanswered(batch)
+		}
 		return b.spend(batch, r.Code, laterBatch, kindBatchLater)
 	}
 	return b.spend(batch, r.Code, fix, kindBatchRefused)

@@ -353,3 +353,24 @@ func TestOneCreditorsTroubleIsItsOwn(t *testing.T) {
 		return err
 	})
 }
+
+// TestRefusedRepetition gets a no to the second copy of a batch whose first copy
+// may have arrived.
+func TestRefusedRepetition(t *testing.T) {
+	for verdict, want := range map[multe.Verdict]string{
+		multe.VerdictLater:   "sealed", // the same bytes again
+		multe.VerdictFix:     "waiting",
+		multe.VerdictAlready: "queued",
+	} {
+		w := open(t)
+		w.put(t, 1, multe.CodeIssued, "activate")
+		w.gateway.answer = func(multe.Batch) (string, error) { return "", unavailable() }
+		w.submit(t)
+		w.gateway.answer = func(multe.Batch) (string, error) { return "", &multe.Refusal{Code: "200", Verdict: verdict} }
+		w.clock = w.clock.Add(2 * time.Minute)
+		w.submit(t)
+		if got := w.states(t, 1); got != want {
+			t.Errorf("%s: the change is %s, want %s", verdict, got, want)
+		}
+	}
+}

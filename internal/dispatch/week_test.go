@@ -65,7 +65,7 @@ func newService(s store.Store, g dispatch.Gateway) *service {
 func TestWeek(t *testing.T) {
 	seeds := 1
 	if os.Getenv(soak) != "" {
-		seeds = 20
+		seeds = 8
 	}
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { week(t, seed) }) })
