@@ -331,7 +331,6 @@ type killer struct {
 	left   int // kills to come
 	next   int // points to pass before the next one
 	cmd    *exec.Cmd
-	ended  bool
 }
 
 // tap stands before target. Each exchange has two points where a kill can fall:

@@ -88,9 +88,6 @@ type Change struct {
 	Changed   time.Time
 }
 
-// maxSeq is far above the life of any position; ids keep their width.
-const maxSeq = 9999
-
 // NewChange returns the change number seq of position p.
 func NewChange(c CreditorID, p PositionID, seq int, k ChangeKind, want Desired, at time.Time) Change {
 	at = Instant(at)
