@@ -344,3 +344,20 @@ func TestDebtorStoredByARefusedBatch(t *testing.T) {
 		t.Errorf("code %s, debtor %t, change %s", c.State, c.UpstreamDebtor, w.states(t, 1))
 	}
 }
+
+// TestWhatWaitsBehindAnEndIsGivenUp hears that nothing can be changed any more.
+func TestWhatWaitsBehindAnEndIsGivenUp(t *testing.T) {
+	for verdict, told := range map[multe.Verdict]string{
+		multe.VerdictPaid:   "position.already_paid",
+		multe.VerdictVoided: "position.already_void",
+	} {
+		w := open(t)
+		w.put(t, 1, multe.CodeActive, "reset", "debtor")
+		w.submit(t)
+		w.hear(t, esito(w.gateway.sent[0], verdict))
+		w.submit(t)
+		if w.states(t, 1) != "refused refused" || w.troubles(t) != told || len(w.gateway.sent) != 1 {
+			t.Errorf("%s: %s, told %q, sent %d", verdict, w.states(t, 1), w.troubles(t), len(w.gateway.sent))
+		}
+	}
+}

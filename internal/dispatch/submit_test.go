@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 	"preavviso/internal/store"
 )
@@ -129,7 +131,7 @@ func TestAnswers(t *testing.T) {
 		{"queued", nil, multe.BatchQueued, "queued", "", 0, false},
 		{"no answer", unavailable(), multe.BatchSealed, "sealed", "", 2 * time.Minute, true},
 		{"some error", errors.New("strange"), multe.BatchSealed, "sealed", "", 2 * time.Minute, true},
-		{"not sent", fmt.Errorf("dialing: %w", multe.ErrNotSent), multe.BatchSealed, "sealed", "", 15 * time.Second, true},
+		{"not sent", errNotSent(), multe.BatchSealed, "sealed", "", 15 * time.Second, true},
 		{"later", refusal(multe.VerdictLater), multe.BatchRefused, "waiting", "batch.later", time.Minute, false},
 		{"fix", refusal(multe.VerdictFix), multe.BatchRefused, "waiting", "batch.refused", 10 * time.Minute, false},
 		{"refused", refusal(multe.VerdictRefused), multe.BatchRefused, "waiting", "batch.refused", 10 * time.Minute, false},
@@ -149,6 +151,9 @@ func TestAnswers(t *testing.T) {
 			first := w.gateway.sent[0]
 			if b := w.batch(t, first.ID); b.State != test.batch || w.states(t, 1) != test.change || w.troubles(t) != test.told {
 				t.Errorf("batch %s, change %s, told %q", b.State, w.states(t, 1), w.troubles(t))
+			}
+			if b := w.batch(t, first.ID); (b.Attempts == 0) != errors.Is(test.err, multe.ErrNotSent) {
+				t.Errorf("%d attempts may have arrived", b.Attempts)
 			}
 			w.gateway.answer = nil
 			if test.again == 0 {
@@ -177,6 +182,57 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+func errNotSent() error { return fmt.Errorf("dialing: %w", multe.ErrNotSent) }
+
+// TestTwoInstances lets eight loops submit at once: each batch is sent once.
+func TestTwoInstances(t *testing.T) {
+	w := open(t)
+	for i := range 20 {
+		w.put(t, i, multe.CodeIssued, "activate")
+	}
+	var (
+		mu   sync.Mutex
+		sent = map[multe.BatchID]int{}
+		wg   sync.WaitGroup
+	)
+	g := gatewayFunc(func(b multe.Batch) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		sent[b.ID]++
+		return "000", nil
+	})
+	at := w.clock
+	for range 8 {
+		d := newDispatch(w.store, g, func() time.Time { return at })
+		wg.Go(func() {
+			for range 3 {
+				if _, err := d.Submit(t.Context()); err != nil && !errors.Is(err, fault.Conflict) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if len(sent) != 1 {
+		t.Errorf("%d batches for one lot of changes", len(sent))
+	}
+	for id, n := range sent {
+		if n != 1 {
+			t.Errorf("batch %s was sent %d times", id, n)
+		}
+	}
+}
+
+type gatewayFunc func(multe.Batch) (string, error)
+
+func (gatewayFunc) Encode(multe.Batch, multe.Creditor, []multe.Change) ([]byte, error) {
+	return []byte("x"), nil
+}
+
+func (g gatewayFunc) Submit(_ context.Context, _ multe.Creditor, b multe.Batch) (string, error) {
+	return g(b)
 }
 
 // TestPausesGrow follows one batch, or one change, through a day of trouble.

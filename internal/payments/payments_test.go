@@ -395,3 +395,21 @@ func TestListPages(t *testing.T) {
 		t.Errorf("listed %v, %v", seen, err)
 	}
 }
+
+// TestReceivedWhenItArrived works a message days after it arrived, about a
+// payment whose day the platform does not say.
+func TestReceivedWhenItArrived(t *testing.T) {
+	w := open(t)
+	w.put(t, multe.CodeActive, multe.VerbaleIssued)
+	arrived := printed.Plus(5).Start().UTC()
+	w.update(t, func(tx store.Tx) error {
+		return tx.PutMessage(multe.Message{ID: "m", State: multe.MessageNew, Received: arrived, Version: 1})
+	})
+	w.hearNotice(t, multe.Notice{Creditor: ente, Message: "m", Payments: []multe.Payment{paid("R1", 2940, multe.Day{})}})
+	if _, verbale, told := w.look(t); verbale != multe.VerbaleSettled || told != "" {
+		t.Errorf("verbale %s, told %q: the day of arrival was the fifth", verbale, told)
+	}
+	if list, err := w.OfIUV(t.Context(), ente, iuv); err != nil || !list[0].Received.Equal(arrived) {
+		t.Errorf("received %v, %v", list, err)
+	}
+}

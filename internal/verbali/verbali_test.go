@@ -168,6 +168,8 @@ func TestIssue(t *testing.T) {
 	other.Place = "Via Po 2"
 	_, _, err = w.issue(t, other)
 	wantCode(t, err, "verbale.other_body")
+	_, _, err = w.Issue(t.Context(), ente, "d2", s, v.Digest)
+	wantCode(t, err, "verbale.other_body") // not for another handheld's eyes
 	_, history, err := w.Timeline(t.Context(), ente, s.Position)
 	var actions []string
 	for _, e := range history {
