@@ -515,6 +515,9 @@ type Violation struct {
 	Norm    string `json:"norm"`
 }
 
+// AfterDiscrepancy defines model for AfterDiscrepancy.
+type AfterDiscrepancy = string
+
 // AfterID 32 lower-case hex digits.
 type AfterID = ID
 
@@ -527,6 +530,9 @@ type CF = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Open defines model for Open.
+type Open = bool
+
 // ListDevicesParams defines parameters for ListDevices.
 type ListDevicesParams struct {
 	// After The last id of the page before.
@@ -537,9 +543,11 @@ type ListDevicesParams struct {
 // ListDiscrepanciesParams defines parameters for ListDiscrepancies.
 type ListDiscrepanciesParams struct {
 	// Open False lists the closed ones.
-	Open  *bool  `form:"open,omitempty" json:"open,omitempty"`
-	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
-	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Open *Open `form:"open,omitempty" json:"open,omitempty"`
+
+	// After The last id of the page before.
+	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ListPaymentsParams defines parameters for ListPayments.
@@ -554,6 +562,16 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListInstallationDiscrepanciesParams defines parameters for ListInstallationDiscrepancies.
+type ListInstallationDiscrepanciesParams struct {
+	// Open False lists the closed ones.
+	Open *Open `form:"open,omitempty" json:"open,omitempty"`
+
+	// After The last id of the page before.
+	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
@@ -618,6 +636,9 @@ type ServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(c *gin.Context, cf CF, id ID)
+	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
+	// (GET /v1/discrepancies)
+	ListInstallationDiscrepancies(c *gin.Context, params ListInstallationDiscrepanciesParams)
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(c *gin.Context)
@@ -1167,6 +1188,49 @@ func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 	siw.Handler.RecordVerbale(c, cf, id)
 }
 
+// ListInstallationDiscrepancies operation middleware
+func (siw *ServerInterfaceWrapper) ListInstallationDiscrepancies(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListInstallationDiscrepanciesParams
+
+	// ------------- Optional query parameter "open" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "open", c.Request.URL.Query(), &params.Open, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter open: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListInstallationDiscrepancies(c, params)
+}
+
 // Health operation middleware
 func (siw *ServerInterfaceWrapper) Health(c *gin.Context) {
 
@@ -1223,6 +1287,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code", wrapper.ReadCode)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code/timeline", wrapper.ReadTimeline)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/payments", wrapper.ListPayments)
+	router.GET(options.BaseURL+"/v1/discrepancies", wrapper.ListInstallationDiscrepancies)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/discrepancies", wrapper.ListDiscrepancies)
 }
 
@@ -1872,6 +1937,45 @@ func (response RecordVerbaledefaultApplicationProblemPlusJSONResponse) VisitReco
 	return err
 }
 
+type ListInstallationDiscrepanciesRequestObject struct {
+	Params ListInstallationDiscrepanciesParams
+}
+
+type ListInstallationDiscrepanciesResponseObject interface {
+	VisitListInstallationDiscrepanciesResponse(w http.ResponseWriter) error
+}
+
+type ListInstallationDiscrepancies200JSONResponse DiscrepancyPage
+
+func (response ListInstallationDiscrepancies200JSONResponse) VisitListInstallationDiscrepanciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInstallationDiscrepanciesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListInstallationDiscrepanciesdefaultApplicationProblemPlusJSONResponse) VisitListInstallationDiscrepanciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type HealthRequestObject struct {
 }
 
@@ -1960,6 +2064,9 @@ type StrictServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(ctx context.Context, request RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error)
+	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
+	// (GET /v1/discrepancies)
+	ListInstallationDiscrepancies(ctx context.Context, request ListInstallationDiscrepanciesRequestObject) (ListInstallationDiscrepanciesResponseObject, error)
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(ctx context.Context, request HealthRequestObject) (HealthResponseObject, error)
@@ -2512,6 +2619,32 @@ func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RecordVerbaleResponseObject); ok {
 		if err := validResponse.VisitRecordVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListInstallationDiscrepancies operation middleware
+func (sh *strictHandler) ListInstallationDiscrepancies(ctx *gin.Context, params ListInstallationDiscrepanciesParams) {
+	var request ListInstallationDiscrepanciesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListInstallationDiscrepancies(ctx, request.(ListInstallationDiscrepanciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListInstallationDiscrepancies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListInstallationDiscrepanciesResponseObject); ok {
+		if err := validResponse.VisitListInstallationDiscrepanciesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -59,7 +59,8 @@ type Payments interface {
 	List(ctx context.Context, c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error)
 }
 
-// Discrepancies lists what a person must look at, by id.
+// Discrepancies lists what a person must look at, by id; those of creditor "" are
+// the installation's.
 type Discrepancies interface {
 	Discrepancies(ctx context.Context, c multe.CreditorID, open bool, after string, limit int) ([]multe.Discrepancy, error)
 }
@@ -340,17 +341,33 @@ func (s *server) ListPayments(ctx context.Context, r ListPaymentsRequestObject) 
 
 // ListDiscrepancies serves GET /v1/creditors/{cf}/discrepancies.
 func (s *server) ListDiscrepancies(ctx context.Context, r ListDiscrepanciesRequestObject) (ListDiscrepanciesResponseObject, error) {
-	open := r.Params.Open == nil || *r.Params.Open
-	limit := pageSize(r.Params.Limit)
-	list, err := s.Discrepancies.Discrepancies(ctx, multe.CreditorID(r.Cf), open, r.Params.After, limit)
+	page, err := s.discrepancies(ctx, multe.CreditorID(r.Cf), r.Params.Open, r.Params.After, r.Params.Limit)
 	if err != nil {
 		return nil, err
 	}
-	page := DiscrepancyPage{Discrepancies: each(list, discrepancyBody)}
-	if len(list) == limit {
-		page.Next = list[limit-1].ID
-	}
 	return ListDiscrepancies200JSONResponse(page), nil
+}
+
+// ListInstallationDiscrepancies serves GET /v1/discrepancies.
+func (s *server) ListInstallationDiscrepancies(ctx context.Context, r ListInstallationDiscrepanciesRequestObject) (ListInstallationDiscrepanciesResponseObject, error) {
+	page, err := s.discrepancies(ctx, "", r.Params.Open, r.Params.After, r.Params.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return ListInstallationDiscrepancies200JSONResponse(page), nil
+}
+
+func (s *server) discrepancies(ctx context.Context, c multe.CreditorID, open *Open, after AfterDiscrepancy, limit Limit) (DiscrepancyPage, error) {
+	n := pageSize(limit)
+	list, err := s.Discrepancies.Discrepancies(ctx, c, open == nil || *open, after, n)
+	if err != nil {
+		return DiscrepancyPage{}, err
+	}
+	page := DiscrepancyPage{Discrepancies: each(list, discrepancyBody)}
+	if len(list) == n {
+		page.Next = list[n-1].ID
+	}
+	return page, nil
 }
 
 // defaultPage is the size of a page that nobody chose: the default that
