@@ -116,8 +116,6 @@ func (b book) closeBatch(batch multe.Batch, code string) error {
 func (b book) heardOne(batch multe.Batch, ch multe.Change, o multe.Outcome, said bool) error {
 	unknown := ch.Batch == batch.ID && ch.State == multe.ChangeUnknown
 	switch {
-	case unknown && !said:
-		return nil // no news
 	case !unknown && !inFlight(ch, batch):
 		return b.heardLate(ch, o)
 	case !said:

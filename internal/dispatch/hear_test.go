@@ -82,6 +82,7 @@ func TestEffects(t *testing.T) {
 		{"activate", multe.CodePaid, 4200, false}, // paid before we heard: stays paid, and is no error
 		{"update", multe.CodeVoid, 4200, false},
 		{"void", multe.CodePaid, 0, false},
+		{"request", multe.CodeVoid, 0, false}, // given up while it was asked for
 	} {
 		t.Run(test.kind+" on "+string(test.before), func(t *testing.T) {
 			w := open(t)
@@ -347,6 +348,13 @@ func TestDebtorStoredByARefusedBatch(t *testing.T) {
 
 // TestWhatWaitsBehindAnEndIsGivenUp hears that nothing can be changed any more.
 func TestWhatWaitsBehindAnEndIsGivenUp(t *testing.T) {
+	w := open(t)
+	w.put(t, 1, multe.CodePaid, "activate") // the first of a life is not looked up
+	w.submit(t)
+	w.hear(t, esito(w.gateway.sent[0], multe.VerdictVoided))
+	if s := w.code(t, 1).State; s != multe.CodePaid || w.states(t, 1) != "refused" {
+		t.Errorf("a paid code is %s, its change %s", s, w.states(t, 1))
+	}
 	for verdict, told := range map[multe.Verdict]string{
 		multe.VerdictPaid:   "position.already_paid",
 		multe.VerdictVoided: "position.already_void",

@@ -209,24 +209,19 @@ func (d *Dispatch) tellOverdue(ctx context.Context, c multe.CreditorID) error {
 		return nil
 	}
 	var overdue []multe.BatchID
-	enough := errors.New("enough")
 	err := d.store.View(ctx, func(r store.Reader) error {
 		overdue = nil
 		return store.Each(func(after multe.BatchID) ([]multe.Batch, error) {
 			return r.BatchesIn(c, multe.BatchQueued, after, batchPage)
 		}, func(b multe.Batch) multe.BatchID { return b.ID }, func(b multe.Batch) error {
-			if at.Before(b.Sealed.Add(d.options.OverdueAfter)) {
-				return enough // ids sort by time
+			if !at.Before(b.Changed.Add(d.options.OverdueAfter)) { // it was queued then
+				overdue = append(overdue, b.ID)
 			}
-			overdue = append(overdue, b.ID)
 			return nil
 		})
 	})
-	if err != nil && !errors.Is(err, enough) {
+	if err != nil || len(overdue) == 0 {
 		return err
-	}
-	if len(overdue) == 0 {
-		return nil
 	}
 	return d.store.Update(ctx, func(tx store.Tx) error {
 		b := book{tx: tx, creditor: c, actor: submitter, at: at}

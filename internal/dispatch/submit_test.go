@@ -30,6 +30,7 @@ func TestTurns(t *testing.T) {
 		{"reset debtor", "applied waiting", multe.CodeActive, "applied queued", ""},
 		{"reset debtor", "unknown waiting", multe.CodeActive, "unknown waiting", ""},
 		{"reset debtor", "refused waiting", multe.CodeActive, "refused refused", "change.blocked"},
+		{"reset reset debtor", "refused applied waiting", multe.CodeActive, "refused applied queued", ""},
 		{"reset update", "refused waiting", multe.CodeActive, "refused queued", ""}, // the amount helps by itself
 		{"activate reset debtor", "refused waiting waiting", multe.CodeIssued, "refused queued waiting", ""},
 		{"activate reset debtor", "unknown applied waiting", multe.CodeIssued, "unknown applied waiting", ""},
@@ -269,6 +270,32 @@ func TestPausesGrow(t *testing.T) {
 				t.Errorf("told %q, want %q", w.troubles(t), test.told)
 			}
 		})
+	}
+}
+
+// TestSilenceEnds lets a platform be silent for two hours and then answer, or
+// send the esito of what it had got all along.
+func TestSilenceEnds(t *testing.T) {
+	for _, answer := range []bool{true, false} {
+		w := open(t)
+		w.put(t, 1, multe.CodeIssued, "activate")
+		w.gateway.answer = func(multe.Batch) (string, error) { return "", unavailable() }
+		for range 120 {
+			w.submit(t)
+			w.clock = w.clock.Add(time.Minute)
+		}
+		if w.troubles(t) != "batch.unanswered" {
+			t.Fatalf("told %q", w.troubles(t))
+		}
+		if w.gateway.answer = nil; answer {
+			w.clock = w.clock.Add(time.Hour)
+			w.submit(t)
+		} else {
+			w.hear(t, esito(w.gateway.sent[0], multe.VerdictApplied))
+		}
+		if w.troubles(t) != "" {
+			t.Errorf("still told %q", w.troubles(t))
+		}
 	}
 }
 

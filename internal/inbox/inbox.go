@@ -146,7 +146,7 @@ func (in *Inbox) work(ctx context.Context, id multe.MessageID) error {
 		}
 		return tx.PutMessage(done)
 	})
-	if failure == nil || ctx.Err() != nil {
+	if failure == nil {
 		return err
 	}
 	return in.note(ctx, id, failure, at)

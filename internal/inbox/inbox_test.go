@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -266,6 +267,26 @@ func (w *world) tries(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestRacersWorkOnce lets four instances work the same messages.
+func TestRacersWorkOnce(t *testing.T) {
+	w := open(t)
+	for range 30 {
+		w.receive(t, "esito a")
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if _, err := w.Work(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if heard, states, _ := w.look(t); len(heard) != 30 || states[multe.MessageDone] != 30 {
+		t.Errorf("%d heard, %v", len(heard), states)
+	}
 }
 
 // TestRoundIsBounded fills the inbox, with a crowd of failing messages in front.

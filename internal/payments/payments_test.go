@@ -376,6 +376,23 @@ func TestPaymentEndsTheTalk(t *testing.T) {
 	}
 }
 
+// TestReceiptComesLater keeps where and when a payment was heard first.
+func TestReceiptComesLater(t *testing.T) {
+	w := open(t)
+	w.put(t, multe.CodeActive, multe.VerbaleIssued)
+	w.hear(t, paid("", 2940, printed))
+	w.clock = w.clock.Add(time.Hour)
+	w.hear(t, paid("R1", 2940, multe.Day{}))
+	list, err := w.OfIUV(t.Context(), ente, iuv)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d payments, %v", len(list), err)
+	}
+	p := list[0]
+	if p.IUR != "R1" || p.Message != "TNP1" || !p.Received.Equal(today) || p.PaidOn != printed || p.Verbale != "v" || p.Position != pos {
+		t.Errorf("recorded %+v", p)
+	}
+}
+
 // TestListPages walks the list a page at a time, over the places that payments
 // without receipt have left.
 func TestListPages(t *testing.T) {

@@ -519,7 +519,7 @@ func TestFindCode(t *testing.T) {
 			t.Errorf("FindCode(%q) = %+v, %v", in, c, err)
 		}
 	}
-	for _, in := range []string{"", "\x00", number(2).String(), hex(2), "AB123CD", strings.Repeat("9", 10000)} {
+	for _, in := range []string{"", "\x00", number(2).String(), "1" + number(1).IUV(), hex(2), "AB123CD", strings.Repeat("9", 10000)} {
 		_, err := w.FindCode(ctx, ente, in)
 		wantCode(t, err, "code.unknown")
 	}
