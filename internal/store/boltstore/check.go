@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -39,13 +40,15 @@ func (s *Store) Check(ctx context.Context) error {
 			}
 			t.check(tx, sums, report)
 		}
-		return tx.Bucket([]byte(tallies)).ForEach(func(k, v []byte) error {
-			if number(v) != sums[string(k)] {
-				report(errDamaged(tallies, fmt.Errorf("%d, counted %d", number(v), sums[string(k)])))
-			}
-			delete(sums, string(k))
+		stored := map[string]uint64{}
+		_ = tx.Bucket([]byte(tallies)).ForEach(func(k, v []byte) error {
+			stored[string(k)] = number(v)
 			return nil
 		})
+		if !maps.Equal(stored, sums) {
+			report(errDamaged(tallies, errors.New("sums do not add up")))
+		}
+		return nil
 	})
 	return errors.Join(append(found, err)...)
 }

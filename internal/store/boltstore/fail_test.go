@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -184,26 +185,57 @@ func TestCloseWaits(t *testing.T) {
 
 // TestWaitingEndsWithItsContext: nobody waits for a turn longer than they want.
 func TestWaitingEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, filepath.Join(t.TempDir(), "store"), boltstore.Options{})
+		defer s.Close()
+		release := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := s.Update(t.Context(), func(store.Tx) error { <-release; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // until it runs
+		ctx, cancel := context.WithCancel(t.Context())
+		wg.Go(func() {
+			err := s.Update(ctx, func(store.Tx) error { t.Error("it ran"); return nil })
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, fault.Unavailable) {
+				t.Errorf("Update: %v, want it canceled and unavailable", err)
+			}
+			close(release)
+		})
+		synctest.Wait() // until it waits
+		cancel()
+		wg.Wait()
+	})
+}
+
+// TestRefusedPut: a put that is refused half way, which the function gets over,
+// leaves nothing of itself.
+func TestRefusedPut(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "store"), boltstore.Options{})
 	defer s.Close()
-	running, release := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := s.Update(t.Context(), func(store.Tx) error { close(running); <-release; return nil }); err != nil {
-			t.Error(err)
+	dev := func(id string, token, invite byte) multe.Device {
+		return multe.Device{Creditor: creditor, ID: multe.DeviceID(id), Token: multe.Digest{token}, Invite: multe.Digest{invite}, Version: 1}
+	}
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		if err := tx.PutDevice(dev("D1", 1, 1)); err != nil {
+			return err
 		}
-	})
-	<-running
-	ctx, cancel := context.WithCancel(t.Context())
-	wg.Go(func() {
-		err := s.Update(ctx, func(store.Tx) error { t.Error("it ran"); return nil })
-		if !errors.Is(err, context.Canceled) || !errors.Is(err, fault.Unavailable) {
-			t.Errorf("Update: %v, want it canceled and unavailable", err)
+		if err := tx.PutDevice(dev("D2", 2, 1)); !errors.Is(err, fault.Conflict) {
+			t.Errorf("a second invite: %v, want a conflict", err)
 		}
-		close(release)
+		if _, err := tx.DeviceByToken(multe.Digest{2}); !errors.Is(err, fault.NotFound) {
+			t.Errorf("the token of what was refused: %v, want not found", err)
+		}
+		return tx.PutDevice(dev("D3", 2, 3))
 	})
-	cancel()
-	wg.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestCommitFailureStops puts a descriptor that cannot be written in the place of
@@ -421,6 +453,57 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("%v, want %s", err, tt.code)
 			}
 		})
+	}
+}
+
+// TestCheckFinds plants faults that bbolt itself cannot see.
+func TestCheckFinds(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(tx *bolt.Tx) error
+		want  string // the table that is named
+	}{
+		{"nothing", func(*bolt.Tx) error { return nil }, ""},
+		{"a row too many", func(tx *bolt.Tx) error { return tx.Bucket([]byte("code.device")).Put([]byte("x"), []byte("y")) }, "code.device"},
+		{"a row missing", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket([]byte("code.state")).Cursor().First()
+			return tx.Bucket([]byte("code.state")).Delete(k)
+		}, "code.state"},
+		{"a row of another record", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket([]byte("code.state")).Cursor().First()
+			return tx.Bucket([]byte("code.state")).Put(k, []byte("y"))
+		}, "code.state"},
+		{"a record under another key", func(tx *bolt.Tx) error {
+			_, v := tx.Bucket([]byte("code")).Cursor().First()
+			return tx.Bucket([]byte("code")).Put([]byte("x"), v)
+		}, "code"},
+		{"a record that cannot be read", func(tx *bolt.Tx) error { return tx.Bucket([]byte("lease")).Put([]byte("x"), []byte("y")) }, "lease"},
+		{"a wrong sum", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket([]byte("tallies")).Cursor().First()
+			return tx.Bucket([]byte("tallies")).Put(k, []byte{0, 0, 0, 0, 0, 0, 0, 9})
+		}, "tallies"},
+		{"a sum missing", func(tx *bolt.Tx) error {
+			k, _ := tx.Bucket([]byte("tallies")).Cursor().First()
+			return tx.Bucket([]byte("tallies")).Delete(k)
+		}, "tallies"},
+	} {
+		path := filepath.Join(t.TempDir(), "store")
+		s := open(t, path, boltstore.Options{})
+		if err := errors.Join(s.Update(t.Context(), put("P1")), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		db, err := bolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(db.Update(tt.spoil), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, path, boltstore.Options{})
+		err = errors.Join(s.Check(t.Context()), s.Close())
+		if tt.want == "" && err != nil || tt.want != "" && (fault.Of(err).Code != "store.damaged" || !strings.Contains(err.Error(), ": "+tt.want+": ")) {
+			t.Errorf("%s: %v, want %q named", tt.name, err, tt.want)
+		}
 	}
 }
 

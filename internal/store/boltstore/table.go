@@ -49,7 +49,7 @@ type change struct {
 // set puts a value, or deletes the key if value is nil.
 func (w *txn) set(bucket string, k, value []byte) error {
 	b := w.tx.Bucket([]byte(bucket))
-	w.undo = append(w.undo, change{b, k, bytes.Clone(b.Get(k))})
+	w.undo = append(w.undo, change{b, k, b.Get(k)}) // bbolt keeps old values readable until the commit
 	return write(b, k, value)
 }
 

@@ -663,7 +663,7 @@ func paymentsAreInOrder(t *testing.T, s store.Store) {
 	for _, p := range []struct {
 		iuv, iur string
 		wait     int
-	}{{"B", "2", 3}, {"B", "10", 1}, {"A", "1", 3}, {"B", "", 2}, {"AB", "1", 0}} {
+	}{{"B", "1", 3}, {"B", "10", 1}, {"A", "2", 3}, {"B", "", 2}, {"AB", "1", 0}} {
 		for _, c := range []multe.CreditorID{ours, theirs} {
 			update(t, s, func(tx store.Tx) error { return tx.PutPayment(payment(c, p.iuv, p.iur, later(p.wait))) })
 		}
@@ -679,11 +679,11 @@ func paymentsAreInOrder(t *testing.T, s store.Store) {
 			if err != nil {
 				return err
 			}
-			if diff := cmp.Diff([]string{"AB/1", "B/10", "B/", "A/1", "B/2"}, got); diff != "" {
+			if diff := cmp.Diff([]string{"AB/1", "B/10", "B/", "A/2", "B/1"}, got); diff != "" {
 				t.Errorf("Payments by %d (-want +got):\n%s", limit, diff)
 			}
 		}
-		for iuv, want := range map[string][]string{"A": {"A/1"}, "AB": {"AB/1"}, "B": {"B/", "B/10", "B/2"}, "C": nil, "": nil} {
+		for iuv, want := range map[string][]string{"A": {"A/2"}, "AB": {"AB/1"}, "B": {"B/", "B/1", "B/10"}, "C": nil, "": nil} {
 			ps, err := r.PaymentsOf(ours, iuv, 10)
 			if err != nil {
 				return err
