@@ -48,7 +48,7 @@ type options struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	switch {
-	case errors.Is(err, ff.ErrHelp) || errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, ff.ErrHelp):
 		return exitOK
 	case err != nil:
 		fmt.Fprintln(stderr, "ppaysim:", err)
@@ -78,16 +78,22 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.TextVar(&o.settings.Backoff, "backoff", o.settings.Backoff, "`time` before the first retry of a delivery; doubles")
 	fs.IntVar(&o.settings.Retries, "retries", o.settings.Retries, "`number` of retries before a queue stops")
 	fs.IntVar(&o.settings.Threshold, "threshold", o.settings.Threshold, "most `positions` the IUV service serves at once; 0: no limit")
-	if err := ff.Parse(fs, args, ff.WithEnvVarPrefix("PPAYSIM")); err != nil {
+	flags := ff.NewFlagSetFrom("ppaysim", fs)
+	if err := ff.Parse(flags, args, ff.WithEnvVarPrefix("PPAYSIM")); errors.Is(err, ff.ErrHelp) {
+		fmt.Fprintln(stderr, "ppaysim [flags]; each flag is also a variable, as PPAYSIM_DELAY_MAX")
+		fs.PrintDefaults()
+		return options{}, ff.ErrHelp
+	} else if err != nil {
 		return options{}, err
 	}
 	switch {
-	case fs.NArg() > 0:
-		return options{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	case o.settings.DelayMax < o.settings.DelayMin:
-		return options{}, errors.New("delay-max is less than delay-min")
+	case len(flags.GetArgs()) > 0:
+		return options{}, fmt.Errorf("unexpected argument %q", flags.GetArgs()[0])
 	case (o.user == "") != (o.passwordFile == ""):
 		return options{}, errors.New("user and password-file go together")
+	}
+	if err := o.settings.Check(); err != nil {
+		return options{}, err
 	}
 	if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		return options{}, fmt.Errorf("listen: want host:port: %w", err)

@@ -270,7 +270,7 @@ func (s *Sim) putSettings(r *http.Request) (any, error) {
 	return s.change(func(now Settings) (Settings, error) {
 		err := unmarshal(raw, &now)
 		if err == nil {
-			if bad := now.check(); bad != nil {
+			if bad := now.Check(); bad != nil {
 				err = badRequest(bad.Error())
 			}
 		}

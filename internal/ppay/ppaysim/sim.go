@@ -67,7 +67,8 @@ func DefaultSettings() Settings {
 	}
 }
 
-func (s Settings) check() error {
+// Check refuses settings that mean nothing.
+func (s Settings) Check() error {
 	for _, d := range []Duration{s.DelayMin, s.DelayMax, s.NotifyEvery, s.Backoff, s.Slow} {
 		if d < 0 {
 			return errors.New("a duration is negative")
@@ -118,7 +119,7 @@ type Sim struct {
 // Open opens or creates the platform kept in the file at path. It fails after a
 // second if another process has it.
 func Open(path string, cfg Config) (*Sim, error) {
-	if err := cfg.Settings.check(); err != nil {
+	if err := cfg.Settings.Check(); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
 	for _, c := range cfg.Enti {
@@ -180,7 +181,7 @@ func (s *Sim) change(f func(Settings) (Settings, error)) (Settings, error) {
 	if err != nil {
 		return s.settings, err
 	}
-	if err := next.check(); err != nil {
+	if err := next.Check(); err != nil {
 		return s.settings, err
 	}
 	s.settings = next
