@@ -26,7 +26,6 @@ type world struct {
 	clock  time.Time
 	nudges int
 	fails  map[string]error
-	heard  map[string]int // by what was committed, not by what ran
 }
 
 func open(t *testing.T) *world {
