@@ -217,7 +217,9 @@ func TestOverTheNetwork(t *testing.T) {
 	}
 }
 
-// FuzzSOAP posts anything: a response or a fault comes back, always.
+// FuzzSOAP posts anything: a response or a fault comes back, always. The Sim
+// remembers, so a repeated input runs other code, and minimising never ends: run
+// it with -fuzzminimizetime=10x.
 func FuzzSOAP(f *testing.F) {
 	f.Add([]byte(soap(insert("M", "0.00", inactive("A")))))
 	f.Add([]byte(soap(update("M", edit("A", "", "1.00", mario), void("B", "x")))))

@@ -605,16 +605,22 @@ func TestS16Delivery(t *testing.T) {
 				if q := out.Queues[0]; q.Stopped == nil || q.Waiting != 2 || q.Head.Failure == "" {
 					t.Errorf("queue %+v", q)
 				}
+				w.must("POST", "deliveries/"+cf+"/enable", "")
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if len(w.calls) != 6 {
+					t.Errorf("%d tries after enabling once, want 3 more", len(w.calls))
+				}
 				w.mu.Lock()
 				w.listen = nil
 				w.mu.Unlock()
 				time.Sleep(24 * time.Hour)
-				if len(w.calls) != 3 {
+				if len(w.calls) != 6 {
 					t.Error("a stopped queue went on")
 				}
 				w.must("POST", "deliveries/"+cf+"/enable", "")
 				synctest.Wait()
-				if es := w.esiti(); len(es) != 5 || es[3].ID != "U1" || es[4].ID != "U2" {
+				if es := w.esiti(); len(es) != 8 || es[6].ID != "U1" || es[7].ID != "U2" {
 					t.Errorf("after enabling: %d", len(es))
 				}
 				if status := w.control("POST", "deliveries/"+cf+"/enable", "", nil); status != 404 {
