@@ -276,12 +276,12 @@ func lend(tx store.Tx, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, w
 	if err != nil || dev.State != multe.DeviceEnrolled {
 		return nil, fault.New(fault.Forbidden, "device.not_enrolled", "Il palmare non è attivo: rivolgersi all'ufficio.")
 	}
-	held, err := heldBy(tx, c, d, multe.CodeAssigned, maxHeld)
+	counts, err := tx.CountCodesOf(c, d)
 	if err != nil {
 		return nil, err
 	}
-	if len(held)+want > maxHeld {
-		return nil, fault.New(fault.Conflict, "lease.too_many_held", fmt.Sprintf("Il palmare può avere al massimo %d codici non ancora usati: ne ha già %d.", maxHeld, len(held)))
+	if held := counts[multe.CodeAssigned]; held+want > maxHeld {
+		return nil, fault.New(fault.Conflict, "lease.too_many_held", fmt.Sprintf("Il palmare può avere al massimo %d codici non ancora usati: ne ha già %d.", maxHeld, held))
 	}
 	free, err := tx.CodesIn(c, multe.CodeAvailable, "", want)
 	if err != nil {
@@ -314,37 +314,14 @@ func lend(tx store.Tx, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, w
 func (p *Pool) Held(ctx context.Context, c multe.CreditorID, d multe.DeviceID) ([]multe.Code, error) {
 	var codes []multe.Code
 	err := p.store.View(ctx, func(r store.Reader) (err error) {
-		if codes, err = heldBy(r, c, d, multe.CodeAssigned, store.MaxPage); err != nil {
+		if codes, err = r.CodesOf(c, d, multe.CodeAssigned, "", store.MaxPage); err != nil || len(codes) == store.MaxPage {
 			return err
 		}
-		quarantined, err := heldBy(r, c, d, multe.CodeQuarantined, store.MaxPage-len(codes))
+		quarantined, err := r.CodesOf(c, d, multe.CodeQuarantined, "", store.MaxPage-len(codes))
 		codes = append(codes, quarantined...)
 		return err
 	})
 	return codes, err
-}
-
-// heldBy lists at most limit codes of device d in state s. It walks the codes
-// in that state, not those of the device: what is in hands now is bounded, what a
-// handheld ever had is not.
-func heldBy(r store.Reader, c multe.CreditorID, d multe.DeviceID, s multe.CodeState, limit int) ([]multe.Code, error) {
-	var held []multe.Code
-	enough := errors.New("enough")
-	err := store.Each(func(after multe.PositionID) ([]multe.Code, error) { return r.CodesIn(c, s, after, store.MaxPage) },
-		func(k multe.Code) multe.PositionID { return k.Position },
-		func(k multe.Code) error {
-			if len(held) == limit {
-				return enough
-			}
-			if k.Device == d {
-				held = append(held, k)
-			}
-			return nil
-		})
-	if errors.Is(err, enough) {
-		err = nil
-	}
-	return held, err
 }
 
 func creditor(r store.Reader, id multe.CreditorID) (multe.Creditor, error) {

@@ -196,16 +196,14 @@ func (r *Registry) RevokeDevice(ctx context.Context, actor string, c multe.Credi
 	return next, nil
 }
 
-// quarantine sets aside what device d holds. The codes are collected first: a
-// scan must not run over the index that the puts change.
+// quarantine sets aside what device d holds, which a lease bounds. The codes are
+// collected first: a scan must not run over the index that the puts change.
 func quarantine(tx store.Tx, actor string, c multe.CreditorID, d multe.DeviceID, at time.Time) error {
 	var held []multe.Code
 	err := store.Each(func(after multe.PositionID) ([]multe.Code, error) {
-		return tx.CodesIn(c, multe.CodeAssigned, after, store.MaxPage)
+		return tx.CodesOf(c, d, multe.CodeAssigned, after, store.MaxPage)
 	}, func(k multe.Code) multe.PositionID { return k.Position }, func(k multe.Code) error {
-		if k.Device == d {
-			held = append(held, k)
-		}
+		held = append(held, k)
 		return nil
 	})
 	if err != nil {

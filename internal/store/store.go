@@ -83,8 +83,10 @@ type Reader interface {
 	CodeByIUV(c multe.CreditorID, iuv string) (multe.Code, error)
 	// CodesIn lists the codes in a state, oldest position first.
 	CodesIn(c multe.CreditorID, s multe.CodeState, after multe.PositionID, limit int) ([]multe.Code, error)
-	// CodesOf lists every code that a device has or had, oldest position first.
-	CodesOf(c multe.CreditorID, d multe.DeviceID, after multe.PositionID, limit int) ([]multe.Code, error)
+	// CodesOf lists the codes of a device in a state, oldest position first.
+	CodesOf(c multe.CreditorID, d multe.DeviceID, s multe.CodeState, after multe.PositionID, limit int) ([]multe.Code, error)
+	// CountCodesOf counts the codes of a device by state; absent means none.
+	CountCodesOf(c multe.CreditorID, d multe.DeviceID) (map[multe.CodeState]int, error)
 	// CountCodes counts the codes of a creditor by state; absent means none.
 	CountCodes(c multe.CreditorID) (map[multe.CodeState]int, error)
 	Lease(c multe.CreditorID, d multe.DeviceID, id multe.LeaseID) (multe.Lease, error)

@@ -77,7 +77,9 @@ func (t *table[T]) check(tx *bolt.Tx, sums map[string]uint64, report func(error)
 			}
 		}
 		if t.tally != nil {
-			sums[string(t.tally(rec).b)]++
+			for _, k := range t.tally(rec) {
+				sums[string(k.b)]++
+			}
 		}
 		return nil
 	})

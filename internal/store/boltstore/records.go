@@ -45,7 +45,13 @@ var codes = &table[multe.Code]{
 	key:     func(c multe.Code) key { return keyOf(string(c.Creditor), string(c.Position)) },
 	version: func(c multe.Code) uint64 { return c.Version },
 	indexes: []*index[multe.Code]{codeIUV, codeState, codeDevice},
-	tally:   func(c multe.Code) key { return keyOf("code.state", string(c.Creditor), string(c.State)) },
+	tally: func(c multe.Code) []key {
+		sums := []key{keyOf("code.state", string(c.Creditor), string(c.State))}
+		if c.Device != "" {
+			sums = append(sums, keyOf("code.device", string(c.Creditor), string(c.Device), string(c.State)))
+		}
+		return sums
+	},
 }
 
 var codeIUV = &index[multe.Code]{name: "code.iuv", unique: true, key: func(c multe.Code) key {
@@ -63,7 +69,7 @@ var codeDevice = &index[multe.Code]{name: "code.device", key: func(c multe.Code)
 	if c.Device == "" {
 		return key{}
 	}
-	return keyOf(string(c.Creditor), string(c.Device), string(c.Position))
+	return keyOf(string(c.Creditor), string(c.Device), string(c.State), string(c.Position))
 }}
 
 var leases = &table[multe.Lease]{
@@ -172,7 +178,7 @@ var audit = &table[multe.AuditEntry]{
 	name:    "audit",
 	key:     func(e multe.AuditEntry) key { return keyOf(string(e.Creditor)).number(e.Seq) },
 	indexes: []*index[multe.AuditEntry]{auditPosition},
-	tally:   func(e multe.AuditEntry) key { return auditSeq(e.Creditor) },
+	tally:   func(e multe.AuditEntry) []key { return []key{auditSeq(e.Creditor)} },
 }
 
 func auditSeq(c multe.CreditorID) key { return keyOf("audit.seq", string(c)) }
@@ -257,12 +263,21 @@ func (r reader) CodesIn(c multe.CreditorID, s multe.CodeState, after multe.Posit
 	return codes.list(r.tx, codeState, keyOf(string(c), string(s)), keyOf(string(c), string(s), string(after)), limit)
 }
 
-func (r reader) CodesOf(c multe.CreditorID, d multe.DeviceID, after multe.PositionID, limit int) ([]multe.Code, error) {
-	return codes.list(r.tx, codeDevice, keyOf(string(c), string(d)), keyOf(string(c), string(d), string(after)), limit)
+func (r reader) CodesOf(c multe.CreditorID, d multe.DeviceID, s multe.CodeState, after multe.PositionID, limit int) ([]multe.Code, error) {
+	return codes.list(r.tx, codeDevice, keyOf(string(c), string(d), string(s)), keyOf(string(c), string(d), string(s), string(after)), limit)
+}
+
+func (r reader) CountCodesOf(c multe.CreditorID, d multe.DeviceID) (map[multe.CodeState]int, error) {
+	return r.countCodes("code.device", string(c), string(d))
 }
 
 func (r reader) CountCodes(c multe.CreditorID) (map[multe.CodeState]int, error) {
-	prefix := keyOf("code.state", string(c))
+	return r.countCodes("code.state", string(c))
+}
+
+// countCodes reads the tallies under a prefix; the rest of their keys is a state.
+func (r reader) countCodes(parts ...string) (map[multe.CodeState]int, error) {
+	prefix := keyOf(parts...)
 	if prefix.err != nil {
 		return nil, prefix.err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -19,7 +20,7 @@ type table[T any] struct {
 	key     func(T) key
 	version func(T) uint64 // nil: a record is written once
 	indexes []*index[T]
-	tally   func(T) key // what a record is counted under, in the bucket tallies; nil: not counted
+	tally   func(T) []key // what a record is counted under, in the bucket tallies; nil: not counted
 }
 
 // index keeps, in a bucket of its name, the keys of records under another key.
@@ -29,8 +30,8 @@ type index[T any] struct {
 	key    func(T) key // the nil key: the record is not in the index
 }
 
-// tallies holds how many records there are of a kind: the codes by state, and the
-// lines of the audit, which is also the last sequence number.
+// tallies holds how many records there are of a kind: the codes by state, also of
+// each device, and the lines of the audit, which is also the last sequence number.
 const tallies = "tallies"
 
 // txn is an update in progress. Every write goes through set, which remembers
@@ -248,14 +249,21 @@ func (t *table[T]) move(w *txn, old *T, rec T) error {
 	to := t.tally(rec)
 	if old != nil {
 		from := t.tally(*old)
-		if bytes.Equal(from.b, to.b) {
+		if slices.EqualFunc(from, to, func(a, b key) bool { return bytes.Equal(a.b, b.b) }) {
 			return nil
 		}
-		if err := w.count(from, -1); err != nil {
+		for _, k := range from {
+			if err := w.count(k, -1); err != nil {
+				return err
+			}
+		}
+	}
+	for _, k := range to {
+		if err := w.count(k, 1); err != nil {
 			return err
 		}
 	}
-	return w.count(to, 1)
+	return nil
 }
 
 // format is the first byte of every stored record: what follows is the JSON form

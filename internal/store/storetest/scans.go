@@ -91,7 +91,7 @@ func scans() []scan {
 			rec.Device = "D1"
 			return tx.PutCode(rec)
 		}, func(r store.Reader, c multe.CreditorID, after multe.PositionID, limit int) ([]multe.Code, error) {
-			return r.CodesOf(c, "D1", after, limit)
+			return r.CodesOf(c, "D1", multe.CodeAssigned, after, limit)
 		}, position),
 		idScan("Verbali", func(tx store.Tx, c multe.CreditorID, id string) error { return tx.PutVerbale(verbale(c, id)) },
 			store.Reader.Verbali, verbaleID),

@@ -390,7 +390,7 @@ func failedChangeLeavesNoTrace(t *testing.T, s store.Store) {
 				t.Errorf("%d codes %s, %v; want %d", len(cs), state, err, want)
 			}
 		}
-		if cs, err := r.CodesOf(ours, "D1", "", 10); err != nil || len(cs) != 0 {
+		if cs, err := r.CodesOf(ours, "D1", multe.CodeAssigned, "", 10); err != nil || len(cs) != 0 {
 			t.Errorf("CodesOf = %v, %v; want none", cs, err)
 		}
 		if n, err := r.CountCodes(ours); err != nil || !cmp.Equal(n, map[multe.CodeState]int{multe.CodeAvailable: 1}) {
@@ -823,11 +823,22 @@ func indexesFollowTheRecords(t *testing.T, s store.Store) {
 				add("code "+string(st), len(cs))
 			}
 			for _, d := range []multe.DeviceID{"", "D", "D1", "D10"} {
-				cs, err := r.CodesOf(ours, d, "", 10)
+				n, err := r.CountCodesOf(ours, d)
 				if err != nil {
 					return err
 				}
-				add("code of "+string(d), len(cs))
+				held := 0
+				for _, st := range multe.CodeStates() {
+					cs, err := r.CodesOf(ours, d, st, "", 10)
+					if err != nil {
+						return err
+					}
+					held += len(cs)
+					if len(cs) != n[st] {
+						t.Errorf("%d codes of %s are %s, CountCodesOf says %d", len(cs), d, st, n[st])
+					}
+				}
+				add("code of "+string(d), held)
 			}
 			for _, st := range []multe.MessageState{multe.MessageNew, multe.MessageDone, multe.MessageDead} {
 				ms, err := r.MessagesIn(st, "", 10)
@@ -1131,7 +1142,7 @@ func racersNeverTakeTheSameCode(t *testing.T, s store.Store) {
 	for r := range racers {
 		total += len(took[r])
 		view(t, s, func(rd store.Reader) error {
-			has, err := rd.CodesOf(ours, multe.DeviceID(fmt.Sprintf("D%d", r)), "", store.MaxPage)
+			has, err := rd.CodesOf(ours, multe.DeviceID(fmt.Sprintf("D%d", r)), multe.CodeAssigned, "", store.MaxPage)
 			if err != nil {
 				return err
 			}
