@@ -102,7 +102,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	codes := pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() })
 	slips := verbali.New(st, d.Now, nudgeSubmit)
 	paid := payments.New(st, d.Now)
-	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter})
+	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log})
 	heard := inbox.New(st, ppay.Read, outbox.Hear, paid.Hear, d.Now, d.Random, func() { work.Nudge() })
 
 	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, codes.Replenish)
