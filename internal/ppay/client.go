@@ -147,7 +147,7 @@ func (c *Client) Submit(ctx context.Context, _ multe.Creditor, b multe.Batch) (s
 	req.Header.Set("SOAPAction", action)
 	req.Header.Set("User-Agent", c.userAgent)
 	if c.user != "" {
-		req.SetBasicAuth(c.user, c.password.reveal())
+		c.password.Authenticate(req, c.user)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *Client) Submit(ctx context.Context, _ multe.Creditor, b multe.Batch) (s
 		return "", unknownOutcome(err)
 	}
 	if code >= "100" {
-		return code, &multe.Refusal{Code: code, Verdict: verdict(PlaceAnswer, code)}
+		return code, &multe.Refusal{Code: code, Verdict: VerdictOf(PlaceAnswer, code)}
 	}
 	return code, nil
 }

@@ -11,6 +11,7 @@ const (
 	PlaceList   Place = "list"   // Result of an esito: about the whole list
 	PlaceInsert Place = "insert" // CodiceEsito of one position of an EsitoInserimento
 	PlaceUpdate Place = "update" // CodiceEsito of one position of an EsitoAggiornamento
+	PlaceREST   Place = "rest"   // codiceEsito or result.code of the REST interface, final when it comes
 )
 
 // Explanation is what a code means, for people, and what it obliges us to do.
@@ -39,15 +40,15 @@ func Explain(p Place, code string) (Explanation, bool) {
 	return Explanation{}, false
 }
 
-// verdict returns what code obliges us to do. A code that is not in the table is
+// VerdictOf returns what code obliges us to do. A code that is not in the table is
 // read as the platform's own programs read it, below 100 as success, and for the
 // rest such that neither money nor a code in advance is lost.
-func verdict(p Place, code string) multe.Verdict {
+func VerdictOf(p Place, code string) multe.Verdict {
 	if e, ok := Explain(p, code); ok {
 		return e.Verdict
 	}
 	switch {
-	case !threeDigits(code):
+	case !threeDigits(code) || p == PlaceREST: // where only 000 is success (V1ApiImpl.java:491-505)
 		return multe.VerdictUnknown
 	case code < "100":
 		return multe.VerdictApplied
@@ -81,6 +82,7 @@ var (
 	inInsert   = []Place{PlaceInsert}
 	inUpdate   = []Place{PlaceUpdate}
 	inPosition = []Place{PlaceInsert, PlaceUpdate}
+	inREST     = []Place{PlaceREST}
 )
 
 // Words that many rows share.
@@ -101,7 +103,9 @@ const (
 // …/interfaces/rs/CodiciEsito.java; "insert" and "update" are …/ws/business/
 // EPaywso2SportelloService/InserisciListaDiCarico.java and
 // AggiornaPosizioniDebitorie.java, with lines. Which registry code reaches us as
-// an answer is not public: all are here.
+// an answer is not public: all are here. "rest" is EsitoChiamataEsterna and
+// …/business/v1/ChiamataEsternaSincronaSplitBean.java; "notice" is epay/epayapi
+// …/api/impl/v1/ChiamataEsternaSincronaV1ApiImpl.java:238-313.
 var codes = []row{
 	// The answer to our call.
 	{"000", inAnswer, multe.VerdictApplied, "registry",
@@ -226,4 +230,36 @@ var codes = []row{
 	{"218", inUpdate, multe.VerdictRefused, "codes; update:446-477",
 		"Il debitore è già registrato e non può più essere cambiato.",
 		"Verificare sul portale PiemontePAY il debitore della posizione."},
+
+	// REST. Nearly everything arrives as 300: the number alone does not say whether
+	// the position is paid, annulled or being paid; the call for its status does.
+	{"000", inREST, multe.VerdictApplied, "rest", "L'operazione è stata eseguita.", noAction},
+	{"100", inREST, multe.VerdictUnknown, "rest: any exception",
+		"Errore generico: l'operazione potrebbe essere stata eseguita in parte.",
+		"Leggere i dati della posizione prima di ripetere l'operazione."},
+	{"167", inREST, multe.VerdictRefused, "rest:1610-1635", "Manca il codice fiscale del debitore.", "Completare i dati del debitore."},
+	{"168", inREST, multe.VerdictRefused, "rest:1610-1635", "Manca il nome del debitore.", "Completare i dati del debitore."},
+	{"169", inREST, multe.VerdictRefused, "rest:1610-1635", "Manca il cognome del debitore.", "Completare i dati del debitore."},
+	{"170", inREST, multe.VerdictRefused, "rest:1610-1635", "Manca la ragione sociale del debitore.", "Completare i dati del debitore."},
+	{"171", inREST, multe.VerdictRefused, "codes; rest: testField", "Manca lo IUV.", ourMistake},
+	{"180", inREST, multe.VerdictRefused, "rest: testField", "Manca l'identificativo della posizione.", ourMistake},
+	{"189", inREST, multe.VerdictFix, "codes",
+		"La funzione è disabilitata, oppure il codice versamento non ha i beneficiari della richiesta.",
+		"Verificare con PiemontePAY la configurazione dei beneficiari del codice versamento e la versione dell'interfaccia."},
+	{"198", inREST, multe.VerdictRefused, "codes", "Manca l'importo di una componente.", "Completare gli importi delle componenti."},
+	{"200", inREST, multe.VerdictFix, "rest: validaChiamanteEsterno",
+		"Il servizio non è abilitato a questa operazione per il codice versamento.",
+		"Chiedere a PiemontePAY l'abilitazione del chiamante al codice versamento e all'operazione."},
+	{"218", inREST, multe.VerdictRefused, "rest:1610-1635",
+		"Il debitore è già registrato e non può più essere cambiato.",
+		"Verificare con «preavviso ppay paymentdata» il debitore della posizione."},
+	{"300", inREST, multe.VerdictFix, "rest",
+		"I dati non sono coerenti con la posizione o con la configurazione: il messaggio di PiemontePAY dice quali.",
+		"Leggere lo stato della posizione: se è pagata o annullata non c'è altro da fare, altrimenti correggere quanto indicato nel messaggio."},
+	{"301", inREST, multe.VerdictLater, "codes", "Il servizio di PiemontePAY non è pronto.", "Riprovare più tardi."},
+	{"399", inREST, multe.VerdictUnknown, "codes", "Errore interno di PiemontePAY.", "Leggere i dati della posizione prima di ripetere l'operazione."},
+	{"400", inREST, multe.VerdictRefused, "notice",
+		"L'avviso non può essere stampato: lo IUV non esiste, non è dell'ente o del codice versamento, oppure la posizione non è pagabile.",
+		"Leggere lo stato della posizione con «preavviso ppay status»."},
+	{"500", inREST, multe.VerdictLater, "notice", "PiemontePAY non è riuscita a comporre il PDF dell'avviso.", "Riprovare più tardi."},
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // documented is every code of piemontepay.md §3.1 (list, insert, update) and §3.2
-// (answer) that SOAP can bring, and what it obliges us to do. Codes 171 and 198
-// are REST's.
+// (answer) that SOAP can bring, and of §5.2 and the rows marked R that REST can,
+// and what it obliges us to do.
 var documented = map[Place]string{
 	PlaceAnswer: `000 applied  012 already
 		100 fix  101 fix  102 fix  103 fix  104 fix  105 fix  106 fix  112 already  118 fix  119 fix  120 fix  150 already
@@ -30,6 +30,8 @@ var documented = map[Place]string{
 		175 unknown  176 refused  177 later  178 paid  179 voided  180 refused  181 fix  182 refused  183 refused
 		184 refused  185 refused  186 fix  187 refused  188 fix  189 fix  191 refused  192 refused  193 refused
 		196 refused  218 refused`,
+	PlaceREST: `000 applied  100 unknown  167 refused  168 refused  169 refused  170 refused  171 refused  180 refused
+		189 fix  198 refused  200 fix  218 refused  300 fix  301 later  399 unknown  400 refused  500 later`,
 }
 
 // TestCodes compares the table with the documents, over every code there can be.
@@ -88,6 +90,11 @@ func TestSameNumberOtherMeaning(t *testing.T) {
 }
 
 func TestVerdictOfUnknownCode(t *testing.T) {
+	for _, code := range []string{"001", "050", "199", "299", "999", "", "OK"} {
+		if v := VerdictOf(PlaceREST, code); v != multe.VerdictUnknown {
+			t.Errorf("rest %q: %s; only 000 is success there", code, v)
+		}
+	}
 	for _, c := range []struct {
 		code                         string
 		answer, list, insert, update multe.Verdict
@@ -102,7 +109,7 @@ func TestVerdictOfUnknownCode(t *testing.T) {
 		{"OK", multe.VerdictUnknown, multe.VerdictUnknown, multe.VerdictUnknown, multe.VerdictUnknown},
 		{"0000", multe.VerdictUnknown, multe.VerdictUnknown, multe.VerdictUnknown, multe.VerdictUnknown},
 	} {
-		got := [4]multe.Verdict{verdict(PlaceAnswer, c.code), verdict(PlaceList, c.code), verdict(PlaceInsert, c.code), verdict(PlaceUpdate, c.code)}
+		got := [4]multe.Verdict{VerdictOf(PlaceAnswer, c.code), VerdictOf(PlaceList, c.code), VerdictOf(PlaceInsert, c.code), VerdictOf(PlaceUpdate, c.code)}
 		if want := [4]multe.Verdict{c.answer, c.list, c.insert, c.update}; got != want {
 			t.Errorf("%q: %v, want %v", c.code, got, want)
 		}

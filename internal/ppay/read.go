@@ -89,7 +89,7 @@ func readEsito(m *node, op multe.Operation, place Place, path ...string) (*multe
 	}
 	e := &multe.Esito{
 		Creditor: multe.CreditorID(creditor), Batch: multe.BatchID(batch), Operation: op,
-		Code: code, Verdict: verdict(PlaceList, code),
+		Code: code, Verdict: VerdictOf(PlaceList, code),
 	}
 	for _, p := range m.all(path...) {
 		e.Outcomes = append(e.Outcomes, readOutcome(p, place))
@@ -104,7 +104,7 @@ func readOutcome(p *node, place Place) multe.Outcome {
 	code, _ := p.value(maxHeading, "CodiceEsito")
 	iuv, ok1 := p.value(maxHeading, "IUV")
 	notice, ok2 := p.value(maxHeading, "CodiceAvviso")
-	o := multe.Outcome{Position: multe.PositionID(id), IUV: iuv, Code: code, Verdict: verdict(place, code)}
+	o := multe.Outcome{Position: multe.PositionID(id), IUV: iuv, Code: code, Verdict: VerdictOf(place, code)}
 	if ok1 && ok2 {
 		o.Number = number(notice, iuv)
 	}

@@ -1,6 +1,9 @@
 package ppay
 
-import "log/slog"
+import (
+	"log/slog"
+	"net/http"
+)
 
 // Secret is a password, read by whoever builds a [Client] or a listener. It
 // prints as a redaction wherever it is logged or formatted by accident. The zero
@@ -21,6 +24,9 @@ func NewSecret(s string) Secret {
 
 // IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s.text == nil }
+
+// Authenticate shows user and the secret on req, as HTTP Basic.
+func (s Secret) Authenticate(req *http.Request, user string) { req.SetBasicAuth(user, s.reveal()) }
 
 // reveal returns the password itself.
 func (s Secret) reveal() string {
