@@ -66,7 +66,19 @@ type Desired struct {
 	References []Reference
 	Debtor     *Debtor
 	Reason     string // Motivazione, of a void; without it the platform wipes its note
+
+	// ValidTo is the DataFineValidita to be set; zero leaves what is stored. It
+	// is looked at again when the change is sealed: see package dispatch.
+	ValidTo Day `json:",omitzero"`
 }
+
+// Route is how a change reaches the platform.
+type Route string
+
+const (
+	RouteSOAP Route = ""     // in a list; its esito comes later
+	RouteREST Route = "rest" // alone, answered at once (piemontepay.md §5.3)
+)
 
 // Change is one thing the platform must be told about one position. It is
 // written in the same transaction as the fact behind it. The changes of a
@@ -78,6 +90,8 @@ type Change struct {
 	Kind      ChangeKind
 	State     ChangeState
 	Want      Desired
+	Route     Route     `json:",omitzero"`
+	Upstream  string    `json:",omitzero"` // IdPosizioneDebitoria there, if it is not Position; set when sealed
 	Verbale   VerbaleID // "" for a request
 	Batch     BatchID   // the last batch that carried it
 	Tries     int       // how often it was sealed
@@ -99,6 +113,14 @@ func NewChange(c CreditorID, p PositionID, seq int, k ChangeKind, want Desired, 
 // Seq.
 func (c Change) ID() ChangeID { return ChangeID(fmt.Sprintf("%s-%04d", c.Position, c.Seq)) }
 
+// UpstreamID names the position as the platform does.
+func (c Change) UpstreamID() PositionID {
+	if c.Upstream != "" {
+		return PositionID(c.Upstream)
+	}
+	return c.Position
+}
+
 // Position returns the position part of the id.
 func (id ChangeID) Position() PositionID {
 	if len(id) < 5 {
@@ -114,6 +136,15 @@ func (c Change) Replace(k ChangeKind, want Desired, at time.Time) (Change, error
 		return c, errChange(c.State)
 	}
 	c.Kind, c.Want, c.Version, c.Changed = k, want, c.Version+1, Instant(at)
+	return c, nil
+}
+
+// Postpone moves a change that waits to another instant.
+func (c Change) Postpone(notBefore, at time.Time) (Change, error) {
+	if c.State != ChangeWaiting {
+		return c, errChange(c.State)
+	}
+	c.NotBefore, c.Version, c.Changed = Instant(notBefore), c.Version+1, Instant(at)
 	return c, nil
 }
 
@@ -172,15 +203,25 @@ func errChange(s ChangeState) error {
 	return err
 }
 
-// Operation is one of the two calls of the platform.
+// Operation is how a batch travels.
 type Operation string
 
 const (
 	OperationInsert Operation = "insert" // InserisciListaDiCarico
 	OperationUpdate Operation = "update" // AggiornaPosizioniDebitorie
+	OperationPut    Operation = "put"    // PUT debtpositions/{iuv}: one change, whose answer is its outcome
+	OperationPortal Operation = "portal" // a file that a person carries to the portal
 )
 
-// Operation returns the call that carries changes of kind k.
+// Operation returns the call that carries the change.
+func (c Change) Operation() Operation {
+	if c.Route == RouteREST {
+		return OperationPut
+	}
+	return c.Kind.Operation()
+}
+
+// Operation returns the SOAP call that carries changes of kind k.
 func (k ChangeKind) Operation() Operation {
 	if k == ChangeRequest {
 		return OperationInsert
@@ -200,6 +241,10 @@ const (
 	BatchQueued  BatchState = "queued"  // the platform said it has it
 	BatchRefused BatchState = "refused" // refused whole; its changes wait for another batch
 	BatchDone    BatchState = "done"    // the esito came
+
+	// BatchAbandoned: the esito did not come in time, and its changes travel in
+	// another batch. What a late esito still says is heard.
+	BatchAbandoned BatchState = "abandoned"
 )
 
 type batchMove string
@@ -209,6 +254,7 @@ var batchMoves = moves[BatchState, batchMove]{
 	"queue":   {from: []BatchState{BatchSealed}, to: BatchQueued},
 	"refuse":  {from: []BatchState{BatchSealed, BatchQueued}, to: BatchRefused},
 	"close":   {from: []BatchState{BatchSealed, BatchQueued}, to: BatchDone},
+	"abandon": {from: []BatchState{BatchQueued}, to: BatchAbandoned},
 }
 
 // Batch is a list of changes under one IdMessaggio. Its bytes are durable before
@@ -258,6 +304,9 @@ func (b Batch) Refuse(code string, at time.Time) (Batch, error) { return b.move(
 // Close records that the esito came.
 func (b Batch) Close(code string, at time.Time) (Batch, error) { return b.move("close", code, at) }
 
+// Abandon records that the esito has not come in time.
+func (b Batch) Abandon(at time.Time) (Batch, error) { return b.move("abandon", "", at) }
+
 func (b Batch) move(m batchMove, code string, at time.Time) (Batch, error) {
 	to, err := batchMoves.next(b.State, m, "batch.wrong_state", "la lista")
 	if err != nil {
@@ -283,6 +332,7 @@ const (
 	VerdictPaid    Verdict = "paid"    // already paid: the notification is on its way (178)
 	VerdictVoided  Verdict = "voided"  // already annulled (179)
 	VerdictOrphan  Verdict = "orphan"  // exists upstream, its number unknown to us (161)
+	VerdictExpired Verdict = "expired" // not changed: its validity is over, and can be set later (187)
 	VerdictUnknown Verdict = "unknown" // may have been done in part (160, 175)
 )
 
@@ -308,6 +358,10 @@ type Outcome struct {
 // ErrNotSent is in the chain of an error of a call that surely did not reach the
 // platform, so that it may be repeated at once.
 var ErrNotSent = errors.New("surely not sent")
+
+// ErrNoREST is in the chain of an error of a REST call for a creditor that has
+// no REST caller.
+var ErrNoREST = errors.New("no REST caller is configured")
 
 // Refusal is the platform's synchronous no to a whole batch.
 type Refusal struct {

@@ -13,6 +13,7 @@ type CodeState string
 
 const (
 	CodeRequested   CodeState = "requested"   // asked of PiemontePAY; has no number yet
+	CodeOrphaned    CodeState = "orphaned"    // exists upstream, but its number never reached us
 	CodeAvailable   CodeState = "available"   // in the pool; worth nothing, not payable
 	CodeAssigned    CodeState = "assigned"    // on a handheld, which may print it at any moment
 	CodeQuarantined CodeState = "quarantined" // its handheld fell silent: it may be on paper
@@ -24,7 +25,7 @@ const (
 
 // CodeStates returns every state, in the order of a code's life.
 func CodeStates() []CodeState {
-	return []CodeState{CodeRequested, CodeAvailable, CodeAssigned, CodeQuarantined, CodeIssued, CodeActive, CodePaid, CodeVoid}
+	return []CodeState{CodeRequested, CodeOrphaned, CodeAvailable, CodeAssigned, CodeQuarantined, CodeIssued, CodeActive, CodePaid, CodeVoid}
 }
 
 // MaxLease is the largest block of codes one request may give a handheld: more
@@ -36,7 +37,7 @@ const MaxLease = 500
 type Code struct {
 	Creditor CreditorID
 	Position PositionID
-	Number   avviso.Number // zero while requested
+	Number   avviso.Number // zero while requested or orphaned
 	State    CodeState
 	Device   DeviceID  // set from assigned on
 	Lease    LeaseID   // the request that assigned it
@@ -47,6 +48,8 @@ type Code struct {
 	// real debtor is stored there, which no later update may replace (218).
 	UpstreamCents  Cents
 	UpstreamDebtor bool
+	UpstreamEnd    Day    `json:",omitzero"` // last day of validity there; zero: none was ever set
+	UpstreamID     string `json:",omitzero"` // the platform's own IdPosizioneDebitoria, of a code that the portal made; "" means Position
 
 	Version uint64
 	Changed time.Time
@@ -56,14 +59,22 @@ type codeMove string
 
 // codeMoves is the life of a code: style.md B6 as data.
 var codeMoves = moves[CodeState, codeMove]{
-	"acknowledge": {from: []CodeState{CodeRequested}, to: CodeAvailable},
+	"acknowledge": {from: []CodeState{CodeRequested, CodeOrphaned}, to: CodeAvailable},
+	"orphan":      {from: []CodeState{CodeRequested}, to: CodeOrphaned},
 	"assign":      {from: []CodeState{CodeAvailable}, to: CodeAssigned},
 	"return":      {from: []CodeState{CodeAssigned}, to: CodeAvailable},
 	"quarantine":  {from: []CodeState{CodeAssigned}, to: CodeQuarantined},
 	"issue":       {from: []CodeState{CodeAssigned, CodeQuarantined}, to: CodeIssued},
+	"reissue":     {from: []CodeState{CodeAvailable}, to: CodeIssued},
 	"activate":    {from: []CodeState{CodeIssued}, to: CodeActive},
 	"pay":         {from: []CodeState{CodeAvailable, CodeAssigned, CodeQuarantined, CodeIssued, CodeActive, CodeVoid}, to: CodePaid},
-	"void":        {from: []CodeState{CodeRequested, CodeAvailable, CodeQuarantined, CodeIssued, CodeActive}, to: CodeVoid},
+	"void":        {from: []CodeState{CodeRequested, CodeOrphaned, CodeAvailable, CodeQuarantined, CodeIssued, CodeActive}, to: CodeVoid},
+
+	// An operator's annulment that has not left yet is taken back to where the
+	// code was.
+	"restore orphaned":    {from: []CodeState{CodeVoid}, to: CodeOrphaned},
+	"restore available":   {from: []CodeState{CodeVoid}, to: CodeAvailable},
+	"restore quarantined": {from: []CodeState{CodeVoid}, to: CodeQuarantined},
 }
 
 // RequestCode returns a new code that is about to be asked of the platform.
@@ -80,7 +91,19 @@ func (c Code) Acknowledge(n avviso.Number, at time.Time) (Code, error) {
 	if err != nil {
 		return c, err
 	}
-	next.Number = n
+	next.Number, next.Reason = n, ""
+	return next, nil
+}
+
+// Orphan records that the position exists upstream and its number was lost on
+// the way (161). The number may still come: late, from the portal's export, or by
+// REST.
+func (c Code) Orphan(reason string, at time.Time) (Code, error) {
+	next, err := c.move("orphan", at)
+	if err != nil {
+		return c, err
+	}
+	next.Reason = reason
 	return next, nil
 }
 
@@ -130,6 +153,17 @@ func (c Code) Issue(v VerbaleID, by DeviceID, at time.Time) (Code, error) {
 	return next, nil
 }
 
+// Reissue puts a code that was never on paper onto verbale v, in place of the
+// one on the slip (policy "reissue").
+func (c Code) Reissue(v VerbaleID, at time.Time) (Code, error) {
+	next, err := c.move("reissue", at)
+	if err != nil {
+		return c, err
+	}
+	next.Verbale = v
+	return next, nil
+}
+
 // Confirm records what the platform now believes about the position: an amount,
 // and whether a real debtor is stored. The first confirmed amount above zero
 // makes an issued code active. A paid or void code keeps its state.
@@ -160,6 +194,24 @@ func (c Code) Void(reason string, at time.Time) (Code, error) {
 		return c, err
 	}
 	next.Reason = reason
+	return next, nil
+}
+
+// Restore takes back a Void that nobody outside has heard of. It is for codes
+// that were on no slip: a code on a slip is annulled with its verbale.
+func (c Code) Restore(at time.Time) (Code, error) {
+	m := codeMove("restore available")
+	switch {
+	case c.Number.IsZero():
+		m = "restore orphaned"
+	case c.Device != "":
+		m = "restore quarantined"
+	}
+	next, err := c.move(m, at)
+	if err != nil {
+		return c, err
+	}
+	next.Reason = ""
 	return next, nil
 }
 

@@ -1,6 +1,7 @@
 package multe
 
 import (
+	"slices"
 	"time"
 
 	"preavviso/internal/fault"
@@ -26,6 +27,13 @@ type Creditor struct {
 	PoolLow    int
 	PoolTarget int
 
+	// ValidityDays is how many days after its issue a position stays payable;
+	// 0 sets no end, which is the practice of mod. Multe.
+	ValidityDays int `json:",omitzero"` // UndoMinutes is how long an annulment can be taken back; 0 means
+	// [DefaultUndo].
+	UndoMinutes int `json:",omitzero"` // Portal is true for a creditor without a SOAP integration: nothing is sent,
+	// an operator carries lists to the portal and back as files.
+	Portal   bool     `json:",omitzero"`
 	Policies []Policy // by From, ascending; the last one that has begun applies
 
 	Version uint64
@@ -47,14 +55,22 @@ type DebtorPolicy string
 const (
 	DebtorReset    DebtorPolicy = "reset"    // back to 0.00, then debtor and amount in one MODIFICA
 	DebtorRegister DebtorPolicy = "register" // the debtor stays in our register only
+	DebtorREST     DebtorPolicy = "rest"     // debtor and amount in one REST PUT, which knows no 196
+	DebtorReissue  DebtorPolicy = "reissue"  // a fresh code takes both, then the old one is annulled
 )
 
 // AmountPolicy says how the steps of an amount become codes.
 type AmountPolicy string
 
-// AmountOneCode is one codice avviso whose amount is changed on the legal days:
-// the practice of Piemonte and AgID.
-const AmountOneCode AmountPolicy = "one-code"
+const (
+	// AmountOneCode is one codice avviso whose amount is changed on the legal
+	// days: the practice of Piemonte and AgID.
+	AmountOneCode AmountPolicy = "one-code"
+	// AmountTwoCodes is a slip with a codice avviso for the discounted amount and
+	// one for the full amount (the CdS notice of pagoPA); paying one annuls the
+	// other.
+	AmountTwoCodes AmountPolicy = "two-codes"
+)
 
 // Policy is a choice of the creditor, in force from a day on.
 type Policy struct {
@@ -76,6 +92,27 @@ func (c Creditor) PolicyOn(d Day) Policy {
 	}
 	return p
 }
+
+// DefaultUndo is how long an annulment waits before it is told to the platform,
+// where it cannot be undone.
+const DefaultUndo = 30 * time.Minute
+
+// Undo returns how long an annulment of this creditor can be taken back.
+func (c Creditor) Undo() time.Duration {
+	if c.UndoMinutes == 0 {
+		return DefaultUndo
+	}
+	return time.Duration(c.UndoMinutes) * time.Minute
+}
+
+// The bounds of the options. A validity shorter than the discount of art. 202 CdS
+// would end before what the slip promises; an undo of more than a day is no slip
+// of the finger.
+const (
+	MinValidityDays = 5
+	MaxValidityDays = 3650
+	MaxUndoMinutes  = 24 * 60
+)
 
 // The bounds of a pool. A block of codes is at most [MaxLease], so a target
 // below one block makes no sense; above the maximum a burnt pool hurts.
@@ -120,15 +157,21 @@ func (c Creditor) Validate() error {
 	if c.PoolTarget < MinPoolTarget || c.PoolTarget > MaxPoolTarget || c.PoolLow < 1 || c.PoolLow > c.PoolTarget {
 		return bad("pool", "La scorta di codici va da 10 a 20000 e la soglia minima da 1 alla scorta.")
 	}
+	if v := c.ValidityDays; v != 0 && (v < MinValidityDays || v > MaxValidityDays) {
+		return bad("validity", "La validità va da 5 a 3650 giorni, oppure 0 per nessuna scadenza.")
+	}
+	if c.UndoMinutes < 0 || c.UndoMinutes > MaxUndoMinutes {
+		return bad("undo", "Il tempo per ripensare un annullamento va da 1 a 1440 minuti.")
+	}
 	for i, p := range c.Policies {
 		if p.From.IsZero() || i > 0 && c.Policies[i-1].From.Compare(p.From) >= 0 {
 			return bad("policies", "Le regole dell'ente devono avere date di decorrenza crescenti.")
 		}
-		if p.Debtor != DebtorReset && p.Debtor != DebtorRegister {
-			return bad("policies", "La regola sul debitore deve essere «reset» oppure «register».")
+		if !slices.Contains([]DebtorPolicy{DebtorReset, DebtorRegister, DebtorREST, DebtorReissue}, p.Debtor) {
+			return bad("policies", "La regola sul debitore deve essere «reset», «register», «rest» oppure «reissue».")
 		}
-		if p.Amount != AmountOneCode {
-			return bad("policies", "La regola sugli importi deve essere «one-code».")
+		if p.Amount != AmountOneCode && p.Amount != AmountTwoCodes {
+			return bad("policies", "La regola sugli importi deve essere «one-code» oppure «two-codes».")
 		}
 	}
 	return nil

@@ -18,24 +18,25 @@ var at = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 func TestCodeMoves(t *testing.T) {
 	matrix(t, codeMoves, Code{Version: 7}, func(c *Code) *CodeState { return &c.State }, Code.move, `
-             acknowledge  assign    return     quarantine   issue   activate  pay   void
-requested    available    ·         ·          ·            ·       ·         ·     void
-available    ·            assigned  ·          ·            ·       ·         paid  void
-assigned     ·            ·         available  quarantined  issued  ·         paid  ·
-quarantined  ·            ·         ·          ·            issued  ·         paid  void
-issued       ·            ·         ·          ·            ·       active    paid  void
-active       ·            ·         ·          ·            ·       ·         paid  void
-paid         ·            ·         ·          ·            ·       ·         ·     ·
-void         ·            ·         ·          ·            ·       ·         paid  ·`)
+             acknowledge  orphan    assign    return     quarantine   issue   reissue  activate  pay   void  restore_orphaned  restore_available  restore_quarantined
+requested    available    orphaned  ·         ·          ·            ·       ·        ·         ·     void  ·                 ·                  ·
+orphaned     available    ·         ·         ·          ·            ·       ·        ·         ·     void  ·                 ·                  ·
+available    ·            ·         assigned  ·          ·            ·       issued   ·         paid  void  ·                 ·                  ·
+assigned     ·            ·         ·         available  quarantined  issued  ·        ·         paid  ·     ·                 ·                  ·
+quarantined  ·            ·         ·         ·          ·            issued  ·        ·         paid  void  ·                 ·                  ·
+issued       ·            ·         ·         ·          ·            ·       ·        active    paid  void  ·                 ·                  ·
+active       ·            ·         ·         ·          ·            ·       ·        ·         paid  void  ·                 ·                  ·
+paid         ·            ·         ·         ·          ·            ·       ·        ·         ·     ·     ·                 ·                  ·
+void         ·            ·         ·         ·          ·            ·       ·        ·         paid  ·     orphaned          available          quarantined`)
 }
 
 func TestVerbaleMoves(t *testing.T) {
 	matrix(t, verbaleMoves, Verbale{Version: 7}, func(v *Verbale) *VerbaleState { return &v.State }, Verbale.move, `
-             finalise   finalise_settled  settle   cancel
-issued       finalised  ·                 settled  cancelled
-finalised    ·          ·                 settled  cancelled
-settled      ·          settled           ·        ·
-cancelled    ·          ·                 ·        ·`)
+             finalise   finalise_settled  settle   cancel     undo_issued  undo_finalised
+issued       finalised  ·                 settled  cancelled  ·            ·
+finalised    ·          ·                 settled  cancelled  ·            ·
+settled      ·          settled           ·        ·          ·            ·
+cancelled    ·          ·                 ·        ·          issued       finalised`)
 }
 
 func TestChangeMoves(t *testing.T) {
@@ -52,11 +53,12 @@ refused      ·       ·       ·        ·        ·        ·`)
 func TestBatchMoves(t *testing.T) {
 	move := func(b Batch, m batchMove, at time.Time) (Batch, error) { return b.move(m, "", at) }
 	matrix(t, batchMoves, Batch{Version: 7}, func(b *Batch) *BatchState { return &b.State }, move, `
-             attempt  queue   refuse   close
-sealed       sealed   queued  refused  done
-queued       ·        ·       refused  done
-refused      ·        ·       ·        ·
-done         ·        ·       ·        ·`)
+             attempt  queue   refuse   close  abandon
+sealed       sealed   queued  refused  done   ·
+queued       ·        ·       refused  done   abandoned
+refused      ·        ·       ·        ·      ·
+done         ·        ·       ·        ·      ·
+abandoned    ·        ·       ·        ·      ·`)
 }
 
 func TestMessageMoves(t *testing.T) {

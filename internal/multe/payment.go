@@ -34,12 +34,32 @@ type Notice struct {
 	Mismatch bool // header totals differ from the items (piemontepay.md §4.2)
 }
 
-// Event is a platform message, understood. Exactly one of Esito and Notice is
-// set, or neither: Kind then says what came, and the raw message is kept.
+// Event is a platform message, understood. At most one of the pointers is set;
+// with none, Kind says what came, and the raw message is kept.
 type Event struct {
-	Kind   string // body element without "Request", such as "TrasmettiRT"
-	Esito  *Esito
-	Notice *Notice
+	Kind        string // body element without "Request", such as "TrasmettiRT"
+	Esito       *Esito
+	Notice      *Notice
+	Receipts    *Bundle[Receipt]
+	Revocations *Bundle[Revocation]
+	Expiries    *Bundle[Expiry]
+}
+
+// Creditor returns whom the event is about, "" if it does not say.
+func (e Event) Creditor() CreditorID {
+	switch {
+	case e.Esito != nil:
+		return e.Esito.Creditor
+	case e.Notice != nil:
+		return e.Notice.Creditor
+	case e.Receipts != nil:
+		return e.Receipts.Creditor
+	case e.Revocations != nil:
+		return e.Revocations.Creditor
+	case e.Expiries != nil:
+		return e.Expiries.Creditor
+	}
+	return ""
 }
 
 // MessageState says how far an inbound message has come.
@@ -57,7 +77,8 @@ type Message struct {
 	ID       MessageID
 	State    MessageState
 	Kind     string // as in [Event]
-	Raw      []byte
+	Caller   string `json:",omitempty"` // the user who showed credentials; "" if none were asked for
+	Raw      []byte // without the password of a wsse:UsernameToken
 	Digest   Digest // of Raw
 	Received time.Time
 	Tries    int    // how often working it failed for a passing reason

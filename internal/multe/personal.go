@@ -123,6 +123,14 @@ func (p Payment) LogValue() slog.Value { return slog.StringValue(p.IUV + "/" + p
 // LogValue names the notice in logs.
 func (n Notice) LogValue() slog.Value { return slog.StringValue(n.Message) }
 
+// LogValue names the receipt in logs.
+func (r Receipt) LogValue() slog.Value { return slog.StringValue(r.IUV + "/" + r.Digest.String()[:16]) }
+
+// Format names the receipt: its bytes hold personal data.
+func (r Receipt) Format(w fmt.State, _ rune) {
+	fmt.Fprintf(w, "receipt %s/%s", r.IUV, r.Digest.String()[:16])
+}
+
 // LogValue names the kind of event in logs.
 func (e Event) LogValue() slog.Value { return slog.StringValue(e.Kind) }
 

@@ -2,6 +2,7 @@ package multe_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,22 @@ func TestCodeGuards(t *testing.T) {
 	}
 	if void := must(issued.Void("161", at)); void.Reason != "161" {
 		t.Errorf("void code = %+v", void)
+	}
+	orphan := must(multe.RequestCode("12345678903", "P1", at).Orphan("161", at))
+	if orphan.Reason != "161" || !orphan.Number.IsZero() {
+		t.Errorf("orphaned code = %+v", orphan)
+	}
+	if found := must(orphan.Acknowledge(number(t), at)); found.State != multe.CodeAvailable || found.Reason != "" || found.Number != number(t) {
+		t.Errorf("recovered code = %+v", found)
+	}
+	if again := must(c.Reissue("V9", at)); again.State != multe.CodeIssued || again.Verbale != "V9" || again.Device != "" {
+		t.Errorf("reissued code = %+v", again)
+	}
+	for _, before := range []multe.Code{orphan, c, must(assigned.Quarantine(at))} {
+		back := must(must(before.Void("operator", at)).Restore(at))
+		if back.State != before.State || back.Number != before.Number || back.Reason != "" {
+			t.Errorf("a void %s code comes back as %+v", before.State, back)
+		}
 	}
 }
 
@@ -228,10 +245,24 @@ func TestVerbale(t *testing.T) {
 	if s, err = s.Finalise(r, at); err != nil || s.State != multe.VerbaleSettled || s.Record == nil {
 		t.Errorf("settled, then recorded = %+v, %v", s, err)
 	}
-	c, err := v.Cancel(at)
-	if err != nil {
-		t.Fatal(err)
+	_, err = v.Cancel("", at)
+	wantCode(t, "cancel without a reason", err, "verbale.bad_reason")
+	_, err = v.Cancel(strings.Repeat("x", multe.MaxReason+1), at)
+	wantCode(t, "cancel with a long reason", err, "verbale.bad_reason")
+	c, err := v.Cancel("Targa errata", at)
+	if err != nil || c.Reason != "Targa errata" {
+		t.Fatal(c.Reason, err)
 	}
+	if u, err := c.UndoCancel(at); err != nil || u.State != multe.VerbaleIssued || u.Reason != "" {
+		t.Errorf("undone = %+v, %v", u, err)
+	}
+	if fc, err := f.Cancel("Autotutela", at); err != nil {
+		t.Error(err)
+	} else if u, err := fc.UndoCancel(at); err != nil || u.State != multe.VerbaleFinalised || u.Record == nil {
+		t.Errorf("undone after its record = %+v, %v", u, err)
+	}
+	_, err = v.UndoCancel(at)
+	wantCode(t, "undo of nothing", err, "verbale.wrong_state")
 	if _, err := c.Finalise(r, at); !errors.Is(err, fault.Conflict) {
 		t.Errorf("recording what was cancelled: %v, want a conflict", err)
 	}
@@ -248,6 +279,49 @@ func TestDiscrepancy(t *testing.T) {
 	}
 	if a := c.Again("Ancora.", at); !a.Open || a.Count != 2 || a.Version != 3 || a.Detail != "Ancora." || a.Opened != d.Opened {
 		t.Errorf("again = %+v", a)
+	}
+}
+
+// TestPositions is which codes stand for a verbale and what each is worth.
+func TestPositions(t *testing.T) {
+	day := multe.Day{Year: 2026, Month: 3, Day: 6}
+	one := multe.Verbale{Slip: multe.Slip{Position: "P1", Steps: []multe.Step{{Cents: 2940, LastDay: day}, {Cents: 4200, LastDay: day.Plus(55)}, {Cents: 8700}}}}
+	two, reissued, recorded := one, one, one
+	two.Slip.Full = &multe.SlipCode{Position: "P2"}
+	reissued.Reissued = "P3"
+	recorded = two
+	recorded.Record = &multe.Record{Cents: 9900}
+	for _, tt := range []struct {
+		name    string
+		v       multe.Verbale
+		p       multe.PositionID
+		day     multe.Day
+		want    multe.Cents
+		carrier multe.PositionID
+	}{
+		{"one code, discount", one, "P1", day, 2940, "P1"},
+		{"one code, after", one, "P1", day.Plus(1), 4200, "P1"},
+		{"two codes, the discounted", two, "P1", day, 2940, "P2"},
+		{"two codes, the discounted never grows", two, "P1", day.Plus(99), 2940, "P2"},
+		{"two codes, the full has no discount", two, "P2", day.Plus(-3), 4200, "P2"},
+		{"two codes, the full in time", two, "P2", day.Plus(55), 4200, "P2"},
+		{"two codes, the full grows", two, "P2", day.Plus(56), 8700, "P2"},
+		{"two codes, recorded", recorded, "P2", day, 9900, "P2"},
+		{"two codes, recorded, the discounted", recorded, "P1", day, 2940, "P2"},
+		{"reissued", reissued, "P3", day, 2940, "P3"},
+	} {
+		if got := tt.v.DueOnPosition(tt.p, tt.day); got != tt.want || tt.v.Carrier() != tt.carrier {
+			t.Errorf("%s: due %d on %s, carrier %s; want %d, %s", tt.name, got, tt.p, tt.v.Carrier(), tt.want, tt.carrier)
+		}
+	}
+}
+
+func TestUndo(t *testing.T) {
+	if got := (multe.Creditor{}).Undo(); got != 30*time.Minute {
+		t.Errorf("undo by default = %v", got)
+	}
+	if got := (multe.Creditor{UndoMinutes: 5}).Undo(); got != 5*time.Minute {
+		t.Errorf("undo = %v", got)
 	}
 }
 

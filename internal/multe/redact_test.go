@@ -26,6 +26,8 @@ func TestNothingPersonalIsPrinted(t *testing.T) {
 	change := multe.Change{Position: "P1", Want: desired}
 	batch := multe.Batch{ID: "B1", Body: raw}
 	message := multe.Message{ID: "M1", Raw: raw}
+	receipt := multe.Receipt{IUV: "01000000000000123", XML: raw}
+	receipts := &multe.Bundle[multe.Receipt]{Items: []multe.Receipt{receipt}}
 
 	show(t, "Plate", multe.Plate(plate))
 	show(t, "CF", multe.CF(cf))
@@ -40,6 +42,9 @@ func TestNothingPersonalIsPrinted(t *testing.T) {
 	show(t, "Notice", *notice)
 	show(t, "Event", multe.Event{Kind: "TrasmettiNotifichePagamento", Notice: notice})
 	show(t, "Message", message)
+	show(t, "Receipt", receipt)
+	show(t, "Receipts", *receipts)
+	show(t, "Event with receipts", multe.Event{Kind: "TrasmettiRT", Receipts: receipts})
 }
 
 func show[T any](t *testing.T, name string, v T) {

@@ -16,7 +16,7 @@ const (
 	VerbaleIssued    VerbaleState = "issued"    // the slip is on the windscreen
 	VerbaleFinalised VerbaleState = "finalised" // the office recorded it, with a register number
 	VerbaleSettled   VerbaleState = "settled"   // paid at least what was due on the day
-	VerbaleCancelled VerbaleState = "cancelled" // annulled in autotutela; final
+	VerbaleCancelled VerbaleState = "cancelled" // annulled in autotutela; final once the platform was told
 )
 
 type verbaleMove string
@@ -29,6 +29,8 @@ var verbaleMoves = moves[VerbaleState, verbaleMove]{
 	"finalise settled": {from: []VerbaleState{VerbaleSettled}, to: VerbaleSettled},
 	"settle":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised}, to: VerbaleSettled},
 	"cancel":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised}, to: VerbaleCancelled},
+	"undo issued":      {from: []VerbaleState{VerbaleCancelled}, to: VerbaleIssued},
+	"undo finalised":   {from: []VerbaleState{VerbaleCancelled}, to: VerbaleFinalised},
 }
 
 // The bounds of what a warden may enter.
@@ -43,6 +45,7 @@ const (
 	MaxFineCents  = 9_999_999 // 99,999.99 euro: no fine of the Codice della Strada comes near
 	MaxFuture     = 15 * time.Minute
 	MaxPast       = 90 * 24 * time.Hour // art. 201 CdS: later nothing can be notified
+	MaxReason     = 400                 // Motivazione in the XSD
 	MaxRegister   = 30
 	causaleLength = 90 // what a notice prints (guida tecnica 3.5.1, AVVISO.OGGETTO); the XSD allows 100
 )
@@ -75,6 +78,17 @@ type Slip struct {
 	IssuedAt  time.Time
 	Offline   bool // no network when it was printed
 	Steps     []Step
+
+	// Full is the second codice avviso of a slip under policy "two-codes": Number
+	// is then worth the first step through its last day, Full what is due
+	// without that discount. Nil under "one-code".
+	Full *SlipCode `json:",omitzero"`
+}
+
+// SlipCode is a codice avviso as it was printed.
+type SlipCode struct {
+	Position PositionID
+	Number   avviso.Number
 }
 
 // Validate checks a slip as it arrived; received is the server's time. The error
@@ -111,6 +125,14 @@ func (s Slip) Validate(received time.Time) error {
 	} {
 		if checkText(f.value, f.max) != nil || f.required && f.value == "" {
 			return bad(f.name, fmt.Sprintf("Un campo del verbale manca, supera %d caratteri o contiene caratteri non ammessi.", f.max))
+		}
+	}
+	if f := s.Full; f != nil {
+		switch {
+		case f.Position == "" || f.Number.IsZero() || f.Position == s.Position || f.Number == s.Number:
+			return bad("full", "Il secondo codice avviso manca o è uguale al primo.")
+		case len(s.Steps) < 2:
+			return bad("full", "Con due codici avviso servono l'importo scontato e quello pieno.")
 		}
 	}
 	return checkSteps(s.Steps, DayOf(s.IssuedAt))
@@ -158,8 +180,12 @@ type Verbale struct {
 	ReceivedAt time.Time
 	State      VerbaleState
 	Record     *Record // nil until finalised
-	Version    uint64
-	Changed    time.Time
+	// Reissued is the position that took over from the one on the slip (policy
+	// "reissue"); "" if none did.
+	Reissued PositionID `json:",omitzero"`
+	Reason   string     `json:",omitzero"` // why it was cancelled; it goes to the platform as Motivazione
+	Version  uint64
+	Changed  time.Time
 }
 
 // Record is what the office adds when it finalises a verbale.
@@ -197,6 +223,41 @@ func (v Verbale) DueOn(d Day) Cents {
 		}
 	}
 	return 0 // no steps: an issued verbale always has one
+}
+
+// Positions returns every position that stands for the verbale: paying any of
+// them pays it.
+func (v Verbale) Positions() []PositionID {
+	ps := []PositionID{v.Slip.Position}
+	if v.Slip.Full != nil {
+		ps = append(ps, v.Slip.Full.Position)
+	}
+	if v.Reissued != "" {
+		ps = append(ps, v.Reissued)
+	}
+	return ps
+}
+
+// Carrier is the position that carries what is due in the long run: the one that
+// the office's amount and debtor go to.
+func (v Verbale) Carrier() PositionID {
+	ps := v.Positions()
+	return ps[len(ps)-1]
+}
+
+// DueOnPosition returns what position p is to be worth on day d. Under
+// "two-codes" the first code is always the first step, and the full one never is.
+func (v Verbale) DueOnPosition(p PositionID, d Day) Cents {
+	if v.Slip.Full == nil {
+		return v.DueOn(d)
+	}
+	if p == v.Slip.Position {
+		return v.Slip.Steps[0].Cents
+	}
+	if v.Record == nil && d.Compare(v.Slip.Steps[0].LastDay) <= 0 {
+		d = v.Slip.Steps[0].LastDay.Plus(1)
+	}
+	return v.DueOn(d)
 }
 
 // Causale is the payment description in force.
@@ -252,8 +313,33 @@ func (v Verbale) Finalise(r Record, at time.Time) (Verbale, error) {
 // has compared the amounts.
 func (v Verbale) Settle(at time.Time) (Verbale, error) { return v.move("settle", at) }
 
-// Cancel annuls the verbale in autotutela.
-func (v Verbale) Cancel(at time.Time) (Verbale, error) { return v.move("cancel", at) }
+// Cancel annuls the verbale in autotutela. The reason goes to the platform, and
+// must hold no personal data.
+func (v Verbale) Cancel(reason string, at time.Time) (Verbale, error) {
+	if reason == "" || checkText(reason, MaxReason) != nil {
+		return v, fault.New(fault.Invalid, "verbale.bad_reason", "La motivazione è obbligatoria, al massimo 400 caratteri.")
+	}
+	next, err := v.move("cancel", at)
+	if err != nil {
+		return v, err
+	}
+	next.Reason = reason
+	return next, nil
+}
+
+// UndoCancel takes a cancellation back that the platform has not heard of.
+func (v Verbale) UndoCancel(at time.Time) (Verbale, error) {
+	m := verbaleMove("undo issued")
+	if v.Record != nil {
+		m = "undo finalised"
+	}
+	next, err := v.move(m, at)
+	if err != nil {
+		return v, err
+	}
+	next.Reason = ""
+	return next, nil
+}
 
 func (v Verbale) move(m verbaleMove, at time.Time) (Verbale, error) {
 	to, err := verbaleMoves.next(v.State, m, "verbale.wrong_state", "il verbale")

@@ -116,6 +116,17 @@ type Reader interface {
 	// payment of the page before, or the zero Payment.
 	Payments(c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error)
 
+	Receipt(c multe.CreditorID, iuv string, xml multe.Digest) (multe.Receipt, error)
+	// ReceiptsOf lists the receipts of an IUV, by digest; "" lists those that do
+	// not tell theirs.
+	ReceiptsOf(c multe.CreditorID, iuv string, limit int) ([]multe.Receipt, error)
+	Revocation(c multe.CreditorID, iuv, id string) (multe.Revocation, error)
+	// RevocationsOf lists the revocations of an IUV, by id.
+	RevocationsOf(c multe.CreditorID, iuv string, limit int) ([]multe.Revocation, error)
+	Expiry(c multe.CreditorID, iuv string, due multe.Day) (multe.Expiry, error)
+	// ExpiriesOf lists the expiries of an IUV, by day; no day comes first.
+	ExpiriesOf(c multe.CreditorID, iuv string, limit int) ([]multe.Expiry, error)
+
 	// Message reads one message of any creditor: it is stored before anybody
 	// knows whose it is.
 	Message(id multe.MessageID) (multe.Message, error)
@@ -147,6 +158,9 @@ type Tx interface {
 	PutChange(multe.Change) error
 	PutBatch(multe.Batch) error
 	PutPayment(multe.Payment) error
+	PutReceipt(multe.Receipt) error
+	PutRevocation(multe.Revocation) error
+	PutExpiry(multe.Expiry) error
 	PutMessage(multe.Message) error
 	PutDiscrepancy(multe.Discrepancy) error
 	// AppendAudit adds a line to the history and gives it its Seq.

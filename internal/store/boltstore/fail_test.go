@@ -676,7 +676,7 @@ func TestDamagedFile(t *testing.T) {
 		switch text := string(out); {
 		case err == nil:
 			outcomes["works"]++
-		case strings.HasPrefix(text, "refused:"):
+		case strings.Contains(text, "refused:"): // perhaps after a race that bbolt runs with itself over bad pages
 			outcomes["refused"]++
 		case strings.Contains(text, "panic:") || strings.Contains(text, "fatal error:"):
 			outcomes["crashed"]++

@@ -50,6 +50,14 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.Batch{Creditor: "C", ID: "B", Operation: multe.OperationInsert, State: multe.BatchDone, Body: []byte("<a/>"), Changes: []multe.ChangeID{"P-0001"}, Attempts: 2, NotBefore: at, Code: "000", Version: 3, Sealed: at, Changed: at})
 	pin(t, `{"Creditor":"C","IUV":"I","IUR":"R","Number":"301000000000004992","Position":"P","Verbale":"V","Cents":7,"PaidOn":"2026-03-01","PSP":"S","PSPName":"N","Payer":`+debtorJSON+`,"Message":"M","Received":`+when+`,"Version":3}`,
 		multe.Payment{Creditor: "C", IUV: "I", IUR: "R", Number: n, Position: "P", Verbale: "V", Cents: 7, PaidOn: multe.Day{Year: 2026, Month: 3, Day: 1}, PSP: "S", PSPName: "N", Payer: debtor, Message: "M", Received: at, Version: 3})
+	pin(t, `{"Creditor":"C","IUV":"I","Digest":"`+dHex+`","ID":"T","XML":"PGEvPg==","Outcome":"0","Cents":7,"IUR":"R","PSP":"S","PSPName":"N","PaidOn":"2026-03-01","Message":"M","Received":`+when+`,"Version":3}`,
+		multe.Receipt{Creditor: "C", IUV: "I", Digest: d, ID: "T", XML: []byte("<a/>"), Outcome: "0", Cents: 7, IUR: "R", PSP: "S", PSPName: "N", PaidOn: multe.Day{Year: 2026, Month: 3, Day: 1}, Message: "M", Received: at, Version: 3})
+	pin(t, `{"Creditor":"C","IUV":"I","ID":"T","Type":"1","Cents":7,"Reason":"W","IUR":"R","PSP":"S","PSPName":"N","AskedOn":"2026-03-01","Message":"M","Received":`+when+`,"Version":3}`,
+		multe.Revocation{Creditor: "C", IUV: "I", ID: "T", Type: "1", Cents: 7, Reason: "W", IUR: "R", PSP: "S", PSPName: "N", AskedOn: multe.Day{Year: 2026, Month: 3, Day: 1}, Message: "M", Received: at, Version: 3})
+	pin(t, `{"Creditor":"C","IUV":"I","DueOn":"2026-03-01","Cents":7,"Message":"M","Received":`+when+`,"Version":3}`,
+		multe.Expiry{Creditor: "C", IUV: "I", DueOn: multe.Day{Year: 2026, Month: 3, Day: 1}, Cents: 7, Message: "M", Received: at, Version: 3})
+	pin(t, `{"ID":"M","State":"dead","Kind":"TrasmettiRT","Caller":"U","Raw":"PGEvPg==","Digest":"`+dHex+`","Received":`+when+`,"Tries":2,"Problem":"p","Version":3,"Changed":`+when+`}`,
+		multe.Message{ID: "M", State: multe.MessageDead, Kind: "TrasmettiRT", Caller: "U", Raw: []byte("<a/>"), Digest: d, Received: at, Tries: 2, Problem: "p", Version: 3, Changed: at})
 	pin(t, `{"ID":"M","State":"dead","Kind":"TrasmettiRT","Raw":"PGEvPg==","Digest":"`+dHex+`","Received":`+when+`,"Tries":2,"Problem":"p","Version":3,"Changed":`+when+`}`,
 		multe.Message{ID: "M", State: multe.MessageDead, Kind: "TrasmettiRT", Raw: []byte("<a/>"), Digest: d, Received: at, Tries: 2, Problem: "p", Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","ID":"k:s","Kind":"k","Subject":"s","Detail":"d","Count":2,"Open":true,"Opened":`+when+`,"Changed":`+when+`,"Version":3}`,
@@ -111,6 +119,9 @@ func FuzzDecode(f *testing.F) {
 		again[multe.Change](t, value)
 		again[multe.Batch](t, value)
 		again[multe.Payment](t, value)
+		again[multe.Receipt](t, value)
+		again[multe.Revocation](t, value)
+		again[multe.Expiry](t, value)
 		again[multe.Message](t, value)
 		again[multe.Discrepancy](t, value)
 		again[multe.AuditEntry](t, value)

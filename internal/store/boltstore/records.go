@@ -145,6 +145,28 @@ func paymentArrivalKey(c multe.CreditorID, p multe.Payment) key {
 	return keyOf(string(c)).instant(p.Received).text(p.IUV).text(p.IUR)
 }
 
+var receipts = &table[multe.Receipt]{
+	name:    "receipt",
+	key:     func(r multe.Receipt) key { return keyOf(string(r.Creditor), r.IUV, r.Digest.String()) },
+	version: func(r multe.Receipt) uint64 { return r.Version },
+}
+
+var revocations = &table[multe.Revocation]{
+	name:    "revocation",
+	key:     func(r multe.Revocation) key { return keyOf(string(r.Creditor), r.IUV, r.ID) },
+	version: func(r multe.Revocation) uint64 { return r.Version },
+}
+
+var expiries = &table[multe.Expiry]{
+	name:    "expiry",
+	key:     func(e multe.Expiry) key { return expiryKey(e.Creditor, e.IUV, e.DueOn) },
+	version: func(e multe.Expiry) uint64 { return e.Version },
+}
+
+func expiryKey(c multe.CreditorID, iuv string, due multe.Day) key {
+	return keyOf(string(c), iuv, due.String())
+}
+
 var messages = &table[multe.Message]{
 	name:    "message",
 	key:     func(m multe.Message) key { return keyOf(string(m.ID)) },
@@ -202,7 +224,7 @@ func digestKey(d multe.Digest) key {
 var tables = []interface {
 	buckets() []string
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, messages, discrepancies, audit}
+}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, messages, discrepancies, audit}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}
@@ -344,6 +366,33 @@ func (r reader) Payments(c multe.CreditorID, after multe.Payment, limit int) ([]
 	return payments.list(r.tx, paymentArrival, keyOf(string(c)), paymentArrivalKey(c, after), limit)
 }
 
+func (r reader) Receipt(c multe.CreditorID, iuv string, xml multe.Digest) (multe.Receipt, error) {
+	return receipts.get(r.tx, keyOf(string(c), iuv, xml.String()))
+}
+
+func (r reader) ReceiptsOf(c multe.CreditorID, iuv string, limit int) ([]multe.Receipt, error) {
+	prefix := keyOf(string(c), iuv)
+	return receipts.list(r.tx, nil, prefix, prefix, limit)
+}
+
+func (r reader) Revocation(c multe.CreditorID, iuv, id string) (multe.Revocation, error) {
+	return revocations.get(r.tx, keyOf(string(c), iuv, id))
+}
+
+func (r reader) RevocationsOf(c multe.CreditorID, iuv string, limit int) ([]multe.Revocation, error) {
+	prefix := keyOf(string(c), iuv)
+	return revocations.list(r.tx, nil, prefix, prefix, limit)
+}
+
+func (r reader) Expiry(c multe.CreditorID, iuv string, due multe.Day) (multe.Expiry, error) {
+	return expiries.get(r.tx, expiryKey(c, iuv, due))
+}
+
+func (r reader) ExpiriesOf(c multe.CreditorID, iuv string, limit int) ([]multe.Expiry, error) {
+	prefix := keyOf(string(c), iuv)
+	return expiries.list(r.tx, nil, prefix, prefix, limit)
+}
+
 func (r reader) Message(id multe.MessageID) (multe.Message, error) {
 	return messages.get(r.tx, keyOf(string(id)))
 }
@@ -379,6 +428,9 @@ func (w *txn) PutVerbale(v multe.Verbale) error         { return verbali.put(w, 
 func (w *txn) PutChange(c multe.Change) error           { return changes.put(w, c) }
 func (w *txn) PutBatch(b multe.Batch) error             { return batches.put(w, b) }
 func (w *txn) PutPayment(p multe.Payment) error         { return payments.put(w, p) }
+func (w *txn) PutReceipt(r multe.Receipt) error         { return receipts.put(w, r) }
+func (w *txn) PutRevocation(r multe.Revocation) error   { return revocations.put(w, r) }
+func (w *txn) PutExpiry(e multe.Expiry) error           { return expiries.put(w, e) }
 func (w *txn) PutMessage(m multe.Message) error         { return messages.put(w, m) }
 func (w *txn) PutDiscrepancy(d multe.Discrepancy) error { return discrepancies.put(w, d) }
 

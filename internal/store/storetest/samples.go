@@ -65,12 +65,16 @@ func operator(c multe.CreditorID, id string) multe.Operator {
 }
 
 func message(id string) multe.Message {
-	return multe.Message{ID: multe.MessageID(id), State: multe.MessageNew, Kind: "TrasmettiRT", Raw: []byte("<a>\x00\xff</a>"),
+	return multe.Message{ID: multe.MessageID(id), State: multe.MessageNew, Kind: "TrasmettiRT", Caller: "epay", Raw: []byte("<a>\x00\xff</a>"),
 		Digest: digest(id), Received: noon, Tries: 3, Problem: "message.odd", Version: 1, Changed: noon}
 }
 
 func payment(c multe.CreditorID, iuv, iur string, at time.Time) multe.Payment {
 	return multe.Payment{Creditor: c, IUV: iuv, IUR: iur, Received: at, Cents: 4200, Version: 1}
+}
+
+func receipt(c multe.CreditorID, iuv, xml string) multe.Receipt {
+	return multe.Receipt{Creditor: c, IUV: iuv, Digest: digest(xml), XML: []byte(xml), Received: noon, Version: 1}
 }
 
 // kind is one kind of record, with a sample in which every field is set.
@@ -179,6 +183,27 @@ func kinds(c multe.CreditorID) []kind {
 		kindOf("payment", pay, func(r *multe.Payment) *uint64 { return &r.Version }, store.Tx.PutPayment,
 			func(r store.Reader) (multe.Payment, error) { return r.Payment(c, "01000000000000123", "IUR-1") },
 			func(r *multe.Payment) { r.Payer.CF = "scribble" }),
+		kindOf("receipt", func() multe.Receipt {
+			r := receipt(c, "01000000000000123", "<RT>\x00\xff</RT>")
+			r.ID, r.Outcome, r.Cents, r.IUR, r.PSP, r.PSPName = "TRT1", "0", 4200, "IUR-1", "BCITITMM", "Intesa Sanpàolo"
+			r.PaidOn, r.Message = multe.Day{Year: 2024, Month: 2, Day: 29}, "M1"
+			return r
+		}, func(r *multe.Receipt) *uint64 { return &r.Version }, store.Tx.PutReceipt,
+			func(r store.Reader) (multe.Receipt, error) {
+				return r.Receipt(c, "01000000000000123", digest("<RT>\x00\xff</RT>"))
+			},
+			func(r *multe.Receipt) { r.XML[0] = '?' }),
+		kindOf("revocation", func() multe.Revocation {
+			return multe.Revocation{Creditor: c, IUV: "01000000000000123", ID: "RR1", Type: "0", Cents: 4200, Reason: "Storno «richiesto»", IUR: "IUR-1",
+				PSP: "BCITITMM", PSPName: "Intesa Sanpàolo", AskedOn: multe.Day{Year: 2024, Month: 2, Day: 29}, Message: "M1", Received: noon}
+		}, func(r *multe.Revocation) *uint64 { return &r.Version }, store.Tx.PutRevocation,
+			func(r store.Reader) (multe.Revocation, error) { return r.Revocation(c, "01000000000000123", "RR1") }, nil),
+		kindOf("expiry", func() multe.Expiry {
+			return multe.Expiry{Creditor: c, IUV: "01000000000000123", DueOn: multe.Day{Year: 2024, Month: 2, Day: 29}, Cents: 4200, Message: "M1", Received: noon}
+		}, func(e *multe.Expiry) *uint64 { return &e.Version }, store.Tx.PutExpiry,
+			func(r store.Reader) (multe.Expiry, error) {
+				return r.Expiry(c, "01000000000000123", multe.Day{Year: 2024, Month: 2, Day: 29})
+			}, nil),
 		kindOf("message", func() multe.Message { return message("M-" + string(c)) },
 			func(r *multe.Message) *uint64 { return &r.Version }, store.Tx.PutMessage,
 			func(r store.Reader) (multe.Message, error) { return r.Message(multe.MessageID("M-" + c)) },

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"ScanGoesPastAPage", scanGoesPastAPage},
 		{"ChangesAreInOrder", changesAreInOrder},
 		{"PaymentsAreInOrder", paymentsAreInOrder},
+		{"ToldOfAnIUVIsItsOwn", toldOfAnIUVIsItsOwn},
 		{"AuditIsInOrder", auditIsInOrder},
 		{"IndexesFollowTheRecords", indexesFollowTheRecords},
 		{"CountsEqualScans", countsEqualScans},
@@ -546,9 +548,12 @@ func scansAreInByteOrder(t *testing.T, s store.Store) {
 
 func scansAreLimited(t *testing.T, s store.Store) {
 	list := map[string]func(r store.Reader, limit int) error{
-		"ChangesOf":  func(r store.Reader, limit int) error { _, err := r.ChangesOf(ours, "P1", 0, limit); return err },
-		"PaymentsOf": func(r store.Reader, limit int) error { _, err := r.PaymentsOf(ours, "IUV", limit); return err },
-		"Audit":      func(r store.Reader, limit int) error { _, err := r.Audit(ours, "", 0, limit); return err },
+		"ChangesOf":     func(r store.Reader, limit int) error { _, err := r.ChangesOf(ours, "P1", 0, limit); return err },
+		"PaymentsOf":    func(r store.Reader, limit int) error { _, err := r.PaymentsOf(ours, "IUV", limit); return err },
+		"ReceiptsOf":    func(r store.Reader, limit int) error { _, err := r.ReceiptsOf(ours, "IUV", limit); return err },
+		"RevocationsOf": func(r store.Reader, limit int) error { _, err := r.RevocationsOf(ours, "IUV", limit); return err },
+		"ExpiriesOf":    func(r store.Reader, limit int) error { _, err := r.ExpiriesOf(ours, "IUV", limit); return err },
+		"Audit":         func(r store.Reader, limit int) error { _, err := r.Audit(ours, "", 0, limit); return err },
 		"Audit of a position": func(r store.Reader, limit int) error {
 			_, err := r.Audit(ours, "P1", 0, limit)
 			return err
@@ -652,6 +657,59 @@ func changesAreInOrder(t *testing.T, s store.Store) {
 			} {
 				if diff := cmp.Diff(tt.want, tt.got); diff != "" {
 					t.Errorf("changes %s by %d (-want +got):\n%s", tt.name, limit, diff)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// toldOfAnIUVIsItsOwn lists receipts, revocations and expiries of IUVs that are
+// prefixes of each other, and of none.
+func toldOfAnIUVIsItsOwn(t *testing.T, s store.Store) {
+	day := multe.Day{Year: 2026, Month: 3, Day: 1}
+	iuvs := []string{"", "A", "AB", "B"}
+	digests := []string{"x", "y"}
+	slices.SortFunc(digests, func(a, b string) int { return strings.Compare(digest(a).String(), digest(b).String()) })
+	for _, c := range []multe.CreditorID{ours, theirs} {
+		for _, iuv := range iuvs {
+			update(t, s, func(tx store.Tx) error {
+				return errors.Join(
+					tx.PutReceipt(receipt(c, iuv, "x")), tx.PutReceipt(receipt(c, iuv, "y")),
+					tx.PutRevocation(multe.Revocation{Creditor: c, IUV: iuv, ID: "R2", Version: 1}),
+					tx.PutRevocation(multe.Revocation{Creditor: c, IUV: iuv, ID: "R10", Version: 1}),
+					tx.PutExpiry(multe.Expiry{Creditor: c, IUV: iuv, DueOn: day, Version: 1}),
+					tx.PutExpiry(multe.Expiry{Creditor: c, IUV: iuv, Version: 1}))
+			})
+		}
+	}
+	view(t, s, func(r store.Reader) error {
+		for _, iuv := range iuvs {
+			for limit := 1; limit <= 3; limit++ {
+				rts, err1 := r.ReceiptsOf(ours, iuv, limit)
+				revs, err2 := r.RevocationsOf(ours, iuv, limit)
+				exps, err3 := r.ExpiriesOf(ours, iuv, limit)
+				if err := errors.Join(err1, err2, err3); err != nil {
+					return err
+				}
+				var got, want []string
+				for _, rt := range rts {
+					got = append(got, rt.IUV+" "+string(rt.XML))
+				}
+				for _, rev := range revs {
+					got = append(got, rev.IUV+" "+rev.ID)
+				}
+				for _, e := range exps {
+					got = append(got, e.IUV+" "+e.DueOn.String())
+				}
+				n := min(limit, 2)
+				for _, list := range [][]string{digests, {"R10", "R2"}, {"", day.String()}} {
+					for _, last := range list[:n] {
+						want = append(want, iuv+" "+last)
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("told of %q by %d (-want +got):\n%s", iuv, limit, diff)
 				}
 			}
 		}
