@@ -135,8 +135,8 @@ func TestCodeStatesAreAll(t *testing.T) {
 			}
 		}
 	}
-	if len(known) != 8 {
-		t.Errorf("%d states, want 8", len(known))
+	if len(known) != 9 {
+		t.Errorf("%d states, want 9", len(known))
 	}
 }
 

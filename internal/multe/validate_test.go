@@ -166,6 +166,17 @@ func TestCreditorValidate(t *testing.T) {
 		{"pool too large", func(c *multe.Creditor) { c.PoolTarget = multe.MaxPoolTarget + 1 }, "creditor.bad_pool"},
 		{"no low water", func(c *multe.Creditor) { c.PoolLow = 0 }, "creditor.bad_pool"},
 		{"low water above the target", func(c *multe.Creditor) { c.PoolLow = c.PoolTarget + 1 }, "creditor.bad_pool"},
+		{"the other policies", func(c *multe.Creditor) {
+			c.Policies = []multe.Policy{{From: day, Debtor: multe.DebtorREST, Amount: multe.AmountTwoCodes}, {From: day.Plus(1), Debtor: multe.DebtorReissue, Amount: multe.AmountOneCode}}
+		}, ""},
+		{"no validity", func(c *multe.Creditor) { c.ValidityDays = 0 }, ""},
+		{"short validity", func(c *multe.Creditor) { c.ValidityDays = 4 }, "creditor.bad_validity"},
+		{"shortest validity", func(c *multe.Creditor) { c.ValidityDays = 5 }, ""},
+		{"longest validity", func(c *multe.Creditor) { c.ValidityDays = 3650 }, ""},
+		{"long validity", func(c *multe.Creditor) { c.ValidityDays = 3651 }, "creditor.bad_validity"},
+		{"negative undo", func(c *multe.Creditor) { c.UndoMinutes = -1 }, "creditor.bad_undo"},
+		{"longest undo", func(c *multe.Creditor) { c.UndoMinutes = 1440 }, ""},
+		{"long undo", func(c *multe.Creditor) { c.UndoMinutes = 1441 }, "creditor.bad_undo"},
 		{"two policies", func(c *multe.Creditor) { c.Policies = []multe.Policy{policy, next} }, ""},
 		{"policies in the wrong order", func(c *multe.Creditor) { c.Policies = []multe.Policy{next, policy} }, "creditor.bad_policies"},
 		{"two policies of one day", func(c *multe.Creditor) { c.Policies = []multe.Policy{policy, policy} }, "creditor.bad_policies"},
@@ -173,7 +184,7 @@ func TestCreditorValidate(t *testing.T) {
 			c.Policies = []multe.Policy{{Debtor: multe.DebtorReset, Amount: multe.AmountOneCode}}
 		}, "creditor.bad_policies"},
 		{"unknown debtor policy", func(c *multe.Creditor) {
-			c.Policies = []multe.Policy{{From: day, Debtor: "rest", Amount: multe.AmountOneCode}}
+			c.Policies = []multe.Policy{{From: day, Debtor: "guess", Amount: multe.AmountOneCode}}
 		}, "creditor.bad_policies"},
 		{"unknown amount policy", func(c *multe.Creditor) { c.Policies = []multe.Policy{{From: day, Debtor: multe.DebtorReset}} }, "creditor.bad_policies"},
 	} {

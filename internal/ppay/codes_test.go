@@ -28,7 +28,7 @@ var documented = map[Place]string{
 		157 fix  160 unknown
 		167 refused  168 refused  169 refused  170 refused  172 refused  173 refused  174 refused
 		175 unknown  176 refused  177 later  178 paid  179 voided  180 refused  181 fix  182 refused  183 refused
-		184 refused  185 refused  186 fix  187 refused  188 fix  189 fix  191 refused  192 refused  193 refused
+		184 refused  185 refused  186 fix  187 expired  188 fix  189 fix  191 refused  192 refused  193 refused
 		196 refused  218 refused`,
 	PlaceREST: `000 applied  100 unknown  167 refused  168 refused  169 refused  170 refused  171 refused  180 refused
 		189 fix  198 refused  200 fix  218 refused  300 fix  301 later  399 unknown  400 refused  500 later`,

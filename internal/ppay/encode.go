@@ -106,7 +106,7 @@ func encodeUpdate(b multe.Batch, c multe.Creditor, changes []multe.Change) ([]by
 // the amount, without which the platform fails with 175 whatever its schema says,
 // and never carries a Motivazione, which would overwrite the position's note.
 func update(ch multe.Change) epaywso.PosizioneDaAggiornareType {
-	p := epaywso.PosizioneDaAggiornareType{IdPosizioneDebitoria: string(ch.Position)}
+	p := epaywso.PosizioneDaAggiornareType{IdPosizioneDebitoria: string(ch.UpstreamID())}
 	if ch.Kind == multe.ChangeVoid {
 		p.TipoAggiornamento, p.Motivazione = epaywso.TipoAggiornamentoTypeANNULLAMENTO, ch.Want.Reason
 		return p
@@ -114,6 +114,7 @@ func update(ch multe.Change) epaywso.PosizioneDaAggiornareType {
 	amount := epaywso.Importo(ch.Want.Cents)
 	p.TipoAggiornamento = epaywso.TipoAggiornamentoTypeMODIFICA
 	p.ImportoTotale = &amount
+	p.DataFineValidita = epaywso.Date(ch.Want.ValidTo)
 	p.DescrizioneCausaleVersamento = string(ch.Want.Causale)
 	p.RiferimentiPagamento = references(ch.Want.References)
 	p.SoggettoPagatore = subject(ch.Want.Debtor)

@@ -96,6 +96,10 @@ func TestEncode(t *testing.T) {
 		}, "AggiornaPosizioniDebitorieRequest{" + head + "1} ElencoPosizioniDaAggiornare{PosizioniDaAggiornare{PosizioneDaAggiornare{" +
 			"TipoAggiornamento=MODIFICA IdPosizioneDebitoria=0199a1b2c3d47e8f9012345600000001 ImportoTotale=29.40 DescrizioneCausaleVersamento=Verbale V 104 " +
 			"RiferimentiPagamento{Riferimento{Nome=Targa Valore=AB123CD} Riferimento{Nome=Verbale Valore=V 104}}}}}}"},
+		{"with an end of validity, and the portal's own id", multe.OperationUpdate, []multe.Change{
+			{Creditor: "01219860010", Position: "P", Upstream: "01219_7_1", Kind: multe.ChangeActivate, Want: multe.Desired{Cents: 2940, ValidTo: multe.Day{Year: 2026, Month: 12, Day: 31}}},
+		}, "AggiornaPosizioniDebitorieRequest{" + head + "1} ElencoPosizioniDaAggiornare{PosizioniDaAggiornare{PosizioneDaAggiornare{" +
+			"TipoAggiornamento=MODIFICA IdPosizioneDebitoria=01219_7_1 DataFineValidita=2026-12-31 ImportoTotale=29.40}}}}"},
 		{"reset", multe.OperationUpdate, []multe.Change{change(1, multe.ChangeReset, multe.Desired{Causale: "Verbale V 104"})},
 			"AggiornaPosizioniDebitorieRequest{" + head + "1} ElencoPosizioniDaAggiornare{PosizioniDaAggiornare{PosizioneDaAggiornare{" +
 				"TipoAggiornamento=MODIFICA IdPosizioneDebitoria=0199a1b2c3d47e8f9012345600000001 ImportoTotale=0.00 DescrizioneCausaleVersamento=Verbale V 104}}}}"},

@@ -60,6 +60,20 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.Message{ID: "M", State: multe.MessageDead, Kind: "TrasmettiRT", Caller: "U", Raw: []byte("<a/>"), Digest: d, Received: at, Tries: 2, Problem: "p", Version: 3, Changed: at})
 	pin(t, `{"ID":"M","State":"dead","Kind":"TrasmettiRT","Raw":"PGEvPg==","Digest":"`+dHex+`","Received":`+when+`,"Tries":2,"Problem":"p","Version":3,"Changed":`+when+`}`,
 		multe.Message{ID: "M", State: multe.MessageDead, Kind: "TrasmettiRT", Raw: []byte("<a/>"), Digest: d, Received: at, Tries: 2, Problem: "p", Version: 3, Changed: at})
+
+	// Fields that came later are left out where they say nothing, so that what was
+	// stored before them is unchanged.
+	pin(t, `{"ID":"C","Name":"","Settore":"","Info":"","CBILL":"","CodiceVersamento":"","Postal":null,"PoolLow":0,"PoolTarget":0,"ValidityDays":90,"UndoMinutes":15,"Portal":true,"Policies":[],"Version":3,"Changed":`+when+`}`,
+		multe.Creditor{ID: "C", ValidityDays: 90, UndoMinutes: 15, Portal: true, Policies: []multe.Policy{}, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Position":"P","Number":"","State":"orphaned","Device":"","Lease":"","Verbale":"","Reason":"161","UpstreamCents":0,"UpstreamDebtor":false,"UpstreamEnd":"2026-12-31","UpstreamID":"U","Version":3,"Changed":`+when+`}`,
+		multe.Code{Creditor: "C", Position: "P", State: multe.CodeOrphaned, Reason: "161", UpstreamEnd: multe.Day{Year: 2026, Month: 12, Day: 31}, UpstreamID: "U", Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Device":"D","Slip":{"ID":"V","Position":"P","Number":"301000000000004992","Reference":"R","Plate":"AB123CD","Nation":"IT","Vehicle":"W","Place":"L","Violation":{"Norm":"N","Conduct":"F"},"Warden":"M","IssuedAt":`+when+`,"Offline":true,"Steps":[],"Full":{"Position":"Q","Number":"301000000000004992"}},"Digest":"`+dHex+`","ReceivedAt":`+when+`,"State":"cancelled","Record":null,"Reissued":"Z","Reason":"W","Version":3,"Changed":`+when+`}`,
+		multe.Verbale{Creditor: "C", Device: "D", Slip: multe.Slip{ID: "V", Position: "P", Number: n, Reference: "R", Plate: "AB123CD", Nation: "IT", Vehicle: "W", Place: "L",
+			Violation: multe.Violation{Norm: "N", Conduct: "F"}, Warden: "M", IssuedAt: at, Offline: true, Steps: []multe.Step{}, Full: &multe.SlipCode{Position: "Q", Number: n}},
+			Digest: d, ReceivedAt: at, State: multe.VerbaleCancelled, Reissued: "Z", Reason: "W", Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Position":"P","Seq":4,"Kind":"update","State":"queued","Want":{"Cents":7,"Causale":"","References":[],"Debtor":null,"Reason":"","ValidTo":"2026-12-31"},"Route":"rest","Upstream":"U","Verbale":"V","Batch":"B","Tries":2,"NotBefore":`+when+`,"Code":"177","Version":3,"Created":`+when+`,"Changed":`+when+`}`,
+		multe.Change{Creditor: "C", Position: "P", Seq: 4, Kind: multe.ChangeUpdate, State: multe.ChangeQueued, Want: multe.Desired{Cents: 7, References: []multe.Reference{}, ValidTo: multe.Day{Year: 2026, Month: 12, Day: 31}}, Route: multe.RouteREST, Upstream: "U",
+			Verbale: "V", Batch: "B", Tries: 2, NotBefore: at, Code: "177", Version: 3, Created: at, Changed: at})
 	pin(t, `{"Creditor":"C","ID":"k:s","Kind":"k","Subject":"s","Detail":"d","Count":2,"Open":true,"Opened":`+when+`,"Changed":`+when+`,"Version":3}`,
 		multe.Discrepancy{Creditor: "C", ID: "k:s", Kind: "k", Subject: "s", Detail: "d", Count: 2, Open: true, Opened: at, Changed: at, Version: 3})
 	pin(t, `{"Creditor":"C","Seq":9,"At":`+when+`,"Actor":"a","Action":"b","Position":"P","Subject":"s","From":"f","To":"t","Code":"c"}`,

@@ -131,7 +131,7 @@ func kinds(c multe.CreditorID) []kind {
 			return multe.Creditor{
 				ID: c, Name: "Comune di Torìno", Settore: "Polizia locale", Info: "tel. 011", CBILL: "ABCDE", CodiceVersamento: "ZZ01",
 				Postal:  &multe.PostalAccount{Number: "123456", Holder: "Comune", Authorization: "AUT. DB/1"},
-				PoolLow: 10, PoolTarget: 100, Changed: noon,
+				PoolLow: 10, PoolTarget: 100, ValidityDays: 90, UndoMinutes: 15, Portal: true, Changed: noon,
 				Policies: []multe.Policy{{From: multe.Day{Year: 2026, Month: 1, Day: 1}, Debtor: multe.DebtorRegister, Amount: multe.AmountOneCode}},
 			}
 		}, func(r *multe.Creditor) *uint64 { return &r.Version }, store.Tx.PutCreditor,
@@ -148,7 +148,8 @@ func kinds(c multe.CreditorID) []kind {
 			func(r store.Reader) (multe.Device, error) { return r.Device(c, "D1") }, nil),
 		kindOf("code", func() multe.Code {
 			return multe.Code{Creditor: c, Position: "P1", Number: number(1), State: multe.CodeVoid, Device: "D1", Lease: "L1", Verbale: "V1",
-				Reason: "161", UpstreamCents: 99_999_999_999, UpstreamDebtor: true, Changed: noon}
+				Reason: "161", UpstreamCents: 99_999_999_999, UpstreamDebtor: true,
+				UpstreamEnd: multe.Day{Year: 2026, Month: 12, Day: 31}, UpstreamID: "01234_0000_1", Changed: noon}
 		}, func(r *multe.Code) *uint64 { return &r.Version }, store.Tx.PutCode,
 			func(r store.Reader) (multe.Code, error) { return r.Code(c, "P1") }, nil),
 		kindOf("lease", func() multe.Lease {
@@ -158,19 +159,21 @@ func kinds(c multe.CreditorID) []kind {
 			func(r *multe.Lease) { r.Positions[0] = "scribble" }),
 		kindOf("verbale", func() multe.Verbale {
 			v := verbale(c, "V1")
-			v.State = multe.VerbaleFinalised
+			v.State, v.Reissued, v.Reason = multe.VerbaleFinalised, "P3", "Autotutela: targa errata"
+			v.Slip.Full = &multe.SlipCode{Position: "P2", Number: number(2)}
 			v.Record = &multe.Record{Register: "V/2026/17", Cents: 8700, Causale: "Verbale CdS n. 17", Debtor: debtor(), Policy: multe.DebtorReset, At: noon}
 			return v
 		}, func(r *multe.Verbale) *uint64 { return &r.Version }, store.Tx.PutVerbale,
 			func(r store.Reader) (multe.Verbale, error) { return r.Verbale(c, "V1") },
 			func(r *multe.Verbale) {
 				r.Slip.Steps[0].Cents, r.Record.Debtor.CF, r.Record.Register = 1, "scribble", "scribble"
+				r.Slip.Full.Position = "scribble"
 			}),
 		kindOf("change", func() multe.Change {
 			return multe.Change{Creditor: c, Position: "P1", Seq: 12, Kind: multe.ChangeUpdate, State: multe.ChangeUnknown, Verbale: "V1", Batch: "B1",
 				Want: multe.Desired{Cents: 8700, Causale: "Verbale CdS n. 17", References: []multe.Reference{{Name: "Verbale n.", Value: "17 \\ \"x\""}},
-					Debtor: debtor(), Reason: "autotutela"},
-				Tries: 4, NotBefore: noon, Code: "175", Created: noon, Changed: noon}
+					Debtor: debtor(), Reason: "autotutela", ValidTo: multe.Day{Year: 2026, Month: 12, Day: 31}},
+				Route: multe.RouteREST, Upstream: "01234_0000_1", Tries: 4, NotBefore: noon, Code: "175", Created: noon, Changed: noon}
 		}, func(r *multe.Change) *uint64 { return &r.Version }, store.Tx.PutChange,
 			func(r store.Reader) (multe.Change, error) { return r.Change(c, "P1-0012") },
 			func(r *multe.Change) { r.Want.References[0].Value, r.Want.Debtor.Surname = "scribble", "scribble" }),
