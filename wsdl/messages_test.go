@@ -47,8 +47,51 @@ func newMessage(root xml.Name) (m message, schema string) {
 		return new(epaywso.TrasmettiAvvisiScadutiRequest), epay
 	case xml.Name{Space: epaywso.NSCommon, Local: "EPaywsoServiceResponse"}:
 		return new(epaywso.EPaywsoServiceResponse), common
+	case xml.Name{Space: epaywso.NSEPayFlussiCompletiPSP, Local: epaywso.OpTrasmettiFlussiPagoPA + "Request"}:
+		return new(epaywso.TrasmettiFlussiPagoPARequest), flussi
+	case xml.Name{Space: epaywso.NSEPayFlussiCompletiPSP, Local: epaywso.OpTrasmettiFlussiPagoPA + "Response"}:
+		return new(epaywso.TrasmettiFlussiPagoPAResponse), flussi
+	case xml.Name{Space: epaywso.NSFlussoCompleto, Local: "FlussoCompleto"}:
+		return new(epaywso.FlussoCompleto), completo
+	case xml.Name{Space: epaywso.NSServiziRendicontazione, Local: epaywso.OpTrasmettiFlussoRendicontazione + "Request"}:
+		return new(epaywso.TrasmettiFlussoRendicontazioneRequest), "ServiziRendicontazioneTypes.xsd"
+	case xml.Name{Space: epaywso.NSFlussoRiversamento, Local: "FlussoRiversamento"}:
+		return new(epaywso.FlussoRiversamento), "FlussoRiversamento_1_0_4.xsd"
+	}
+	if root.Space == epaywso.NSEPayRiconciliazioneVersamentiPSP {
+		return map[string]message{
+			"TrasmettiFlussiPagoPARequest":          new(epaywso.RiconciliazioneTrasmettiFlussiPagoPARequest),
+			"TrasmettiFlussiPagoPAResponse":         new(epaywso.RiconciliazioneTrasmettiFlussiPagoPAResponse),
+			"RicercaProvvisoriPagoPARequest":        new(epaywso.RiconciliazioneRicercaProvvisoriPagoPARequest),
+			"RicercaProvvisoriPagoPAResponse":       new(epaywso.RiconciliazioneRicercaProvvisoriPagoPAResponse),
+			"EsitoFlussiPagoPARequest":              new(epaywso.RiconciliazioneEsitoFlussiPagoPARequest),
+			"EsitoFlussiPagoPAResponse":             new(epaywso.RiconciliazioneEsitoFlussiPagoPAResponse),
+			"TrasmettiFlussiInErrorePagoPARequest":  new(epaywso.RiconciliazioneTrasmettiFlussiInErrorePagoPARequest),
+			"TrasmettiFlussiInErrorePagoPAResponse": new(epaywso.RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse),
+		}[root.Local], riconciliazione
 	}
 	return nil, ""
+}
+
+const (
+	flussi          = "EPayFlussiCompletiPSPType.xsd"
+	completo        = "FlussoCompleto.xsd"
+	riconciliazione = "EPayRiconciliazioneVersamentiPSPTypes.xsd"
+)
+
+// publishedSchema is where the published twin of one of our schemas lies. Of two
+// that xmllint cannot use as published (an empty include, a schema inside of a
+// WSDL) the examples have a copy that it can.
+func publishedSchema(schema string) string {
+	switch schema {
+	case flussi:
+		return filepath.Join(published, "flusso-completo", schema)
+	case completo:
+		return filepath.Join(published, "examples/xsd/FlussoCompleto.validazione.xsd")
+	case riconciliazione:
+		return filepath.Join(published, "examples/xsd/riconciliazione-types.xsd")
+	}
+	return filepath.Join(published, schema)
 }
 
 // rootOf returns the name of the root element of a document.
@@ -146,7 +189,7 @@ func examples(t *testing.T) map[string][]byte {
 			}
 		}
 	}
-	if len(docs) < 40 {
+	if len(docs) < 58 {
 		t.Fatalf("only %d examples", len(docs))
 	}
 	return docs
@@ -165,7 +208,7 @@ func TestSchemasAgree(t *testing.T) {
 	for name, doc := range docs {
 		t.Run(name, func(t *testing.T) {
 			_, schema := newMessage(rootOf(t, doc))
-			ours, theirs := valid(t, schema, doc), valid(t, filepath.Join(published, schema), doc)
+			ours, theirs := valid(t, schema, doc), valid(t, publishedSchema(schema), doc)
 			if ours != theirs {
 				t.Errorf("valid by our schema: %v, by the published one: %v", ours, theirs)
 			}
@@ -214,7 +257,7 @@ func roundTrip(t *testing.T, doc []byte) {
 		if !valid(t, schema, out) {
 			t.Errorf("what we write is not valid: %s", out)
 		}
-		if _, err := os.Stat(published); err == nil && !valid(t, filepath.Join(published, schema), out) {
+		if _, err := os.Stat(published); err == nil && !valid(t, publishedSchema(schema), out) {
 			t.Errorf("what we write is not valid for the published schema: %s", out)
 		}
 	}
@@ -273,6 +316,11 @@ func TestPublishedExamplesSurvive(t *testing.T) {
 var tolerated = map[string]bool{
 	"inserisci-ordine.xml":               true,
 	"inserisci-elemento-sconosciuto.xml": true,
+	// A number that is missing, empty or 0 against its schema reads as none.
+	"flusso-completo-accertamento-zero.xml":    true,
+	"riconciliazione-numero-vuoto.xml":         true,
+	"riconciliazione-progressivo-mancante.xml": true,
+	"riconciliazione-senza-provvisorio.xml":    true,
 }
 
 func TestInvalidMessagesAreRefused(t *testing.T) {

@@ -65,3 +65,34 @@ func ParseDecimal(s string) (Cents, error) {
 	n, _ := strconv.ParseInt("0"+whole+(dec + "00")[:2], 10, 64) // cannot fail: at most 12 digits
 	return Cents(n), nil
 }
+
+// ParseSigned reads a decimal with at most two decimals that may be negative, as
+// the accounting flows carry it: 16 digits before the point at most
+// (FlussoRiversamento_1_0_4.xsd stImportoTotalePagamenti). Its errors match
+// [ErrMalformed].
+func ParseSigned(s string) (Cents, error) {
+	t, negative := strings.CutPrefix(s, "-")
+	if !negative {
+		t = strings.TrimPrefix(s, "+")
+	}
+	whole, dec, _ := strings.Cut(t, ".")
+	whole = strings.TrimLeft(whole, "0")
+	if whole == "" && strings.HasPrefix(t, "0") {
+		whole = "0"
+	}
+	switch {
+	case whole == "" && dec == "":
+		return 0, fmt.Errorf("%w: empty amount", ErrMalformed)
+	case !digitsOnly(whole) || !digitsOnly(dec):
+		return 0, fmt.Errorf("%w: amount is not a decimal number", ErrMalformed)
+	case len(strings.TrimRight(dec, "0")) > 2:
+		return 0, fmt.Errorf("%w: amount has fractions of a cent", ErrMalformed)
+	case len(whole) > 16:
+		return 0, fmt.Errorf("%w: amount is too large", ErrMalformed)
+	}
+	n, _ := strconv.ParseInt("0"+whole+(dec + "00")[:2], 10, 64) // cannot fail: at most 18 digits
+	if negative {
+		n = -n
+	}
+	return Cents(n), nil
+}

@@ -4,10 +4,13 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,10 +20,11 @@ import (
 // and anonymous types are already resolved: a type is a name and a flat list of
 // elements in document order.
 type contract struct {
-	services []service
-	messages []*complexType // root elements, in the order of the operations
-	types    []*complexType // what they reach, in the order of first need
-	simples  []*simpleType  // likewise
+	services  []service
+	documents []*complexType // those of the messages that are no message of a service
+	messages  []*complexType // root elements, in the order of the operations
+	types     []*complexType // what they reach, in the order of first need
+	simples   []*simpleType  // likewise
 }
 
 type service struct {
@@ -30,11 +34,13 @@ type service struct {
 
 type operation struct {
 	name, soapAction string
+	goName           string
 	input, output    *complexType
 }
 
 type complexType struct {
 	name     xml.Name
+	goName   string
 	doc      string
 	elements []element
 }
@@ -52,12 +58,19 @@ const (
 	kindDate          // Date
 	kindDateTime      // DateTime
 	kindBase64        // Base64
+	kindSigned        // ImportoSigned
+	kindWhole         // int, of which 0 is a value
+	kindNullInt       // NullInt
 )
+
+// unbounded is the max of a list without a limit.
+const unbounded = math.MaxInt
 
 type element struct {
 	name     xml.Name // with the namespace of the schema that declares it
 	doc      string
 	min, max int
+	nillable bool
 	choice   int // elements of one choice share a number above 0
 	kind     kind
 	simple   *simpleType  // unless kind is complex or the type is built in
@@ -69,6 +82,11 @@ func (e element) repeated() bool { return e.max > 1 }
 
 // optional says that the element may be left out.
 func (e element) optional() bool { return e.min == 0 || e.choice > 0 }
+
+// field is the name of the element in Go.
+func (e element) field() string { return public(e.name.Local) }
+
+func public(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 type simpleType struct {
 	name   xml.Name
@@ -143,11 +161,19 @@ func readDocument(path string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{root: &node{}, prefixes: map[string]string{}}
-	if err := xml.Unmarshal(raw, d.root); err != nil {
+	root := &node{}
+	if err := xml.Unmarshal(raw, root); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for _, a := range d.root.Attrs {
+	return newDocument(root, nil), nil
+}
+
+// newDocument returns the document under root, which may use the prefixes of
+// what it stands in.
+func newDocument(root *node, outer map[string]string) *document {
+	d := &document{root: root, prefixes: map[string]string{}}
+	maps.Copy(d.prefixes, outer)
+	for _, a := range root.Attrs {
 		switch {
 		case a.Name.Space == "xmlns":
 			d.prefixes[a.Name.Local] = a.Value
@@ -155,7 +181,7 @@ func readDocument(path string) (*document, error) {
 			d.prefixes[""] = a.Value
 		}
 	}
-	return d, nil
+	return d
 }
 
 // qname resolves a prefixed name in an attribute value.
@@ -173,27 +199,75 @@ type loader struct {
 	schemas  map[string]*document // by target namespace
 	types    map[xml.Name]*complexType
 	simples  map[xml.Name]*simpleType
-	goNames  map[string]*complexType // both services share one Go package
+	goNames  map[string]*complexType // all services share one Go package
 	choices  int
+	prefix   string // of the Go names
+}
+
+// A source is one file of the contract: a service (.wsdl), or a document that
+// travels inside of a message (.xsd).
+type source struct {
+	file string
+	// prefix is put before every Go name, because two services have different
+	// messages of one name, and different schemas of one namespace.
+	prefix string
 }
 
 const xsd = "http://www.w3.org/2001/XMLSchema"
 
 // load reads a contract.
-func load(dir string, wsdls []string) (*contract, error) {
-	l := &loader{
-		contract: &contract{},
-		schemas:  map[string]*document{},
-		types:    map[xml.Name]*complexType{},
-		simples:  map[xml.Name]*simpleType{},
-		goNames:  map[string]*complexType{},
-	}
-	for _, name := range wsdls {
-		if err := l.service(dir, name); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+func load(dir string, sources []source) (*contract, error) {
+	c, goNames, loaders := &contract{}, map[string]*complexType{}, map[string]*loader{}
+	for _, s := range sources {
+		l := loaders[s.prefix]
+		if l == nil {
+			l = &loader{
+				contract: c,
+				schemas:  map[string]*document{},
+				types:    map[xml.Name]*complexType{},
+				simples:  map[xml.Name]*simpleType{},
+				goNames:  goNames,
+				prefix:   s.prefix,
+			}
+			loaders[s.prefix] = l
+		}
+		read := l.service
+		if strings.HasSuffix(s.file, ".xsd") {
+			read = l.document
+		}
+		if err := read(dir, s.file); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.file, err)
 		}
 	}
-	return l.contract, nil
+	return c, nil
+}
+
+// document reads a schema whose every root element is a message.
+func (l *loader) document(dir, name string) error {
+	d, err := readDocument(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	if err := l.schema(dir, name, d); err != nil {
+		return err
+	}
+	for _, n := range d.root.all("element") {
+		m, err := l.message(xml.Name{Space: d.root.attr("targetNamespace"), Local: n.attr("name")})
+		if err != nil {
+			return err
+		}
+		l.contract.documents = append(l.contract.documents, m)
+	}
+	return nil
+}
+
+// schema takes in a schema and what it imports.
+func (l *loader) schema(dir, name string, d *document) error {
+	if d.root.attr("elementFormDefault") != "qualified" {
+		return fmt.Errorf("%s has unqualified elements", name)
+	}
+	l.schemas[d.root.attr("targetNamespace")] = d
+	return l.imports(dir, d.root)
 }
 
 func (l *loader) service(dir, name string) error {
@@ -203,7 +277,11 @@ func (l *loader) service(dir, name string) error {
 	}
 	for _, t := range d.root.all("types") {
 		for _, s := range t.all("schema") {
-			if err := l.imports(dir, s); err != nil {
+			if s.attr("targetNamespace") == "" {
+				if err := l.imports(dir, s); err != nil {
+					return err
+				}
+			} else if err := l.schema(dir, name, newDocument(s, d.prefixes)); err != nil {
 				return err
 			}
 		}
@@ -226,7 +304,7 @@ func (l *loader) service(dir, name string) error {
 	}
 	s := service{name: svc.attr("name"), binding: binding.attr("name")}
 	for _, o := range port.all("operation") {
-		op := operation{name: o.attr("name")}
+		op := operation{name: o.attr("name"), goName: l.prefix + o.attr("name")}
 		op.soapAction = actions[op.name]
 		in, out := o.child("input"), o.child("output")
 		if in == nil || out == nil || op.soapAction == "" {
@@ -247,21 +325,18 @@ func (l *loader) service(dir, name string) error {
 func (l *loader) imports(dir string, schema *node) error {
 	for _, i := range schema.all("import") {
 		ns := i.attr("namespace")
-		if l.schemas[ns] != nil {
+		at := i.attr("schemaLocation")
+		if l.schemas[ns] != nil || at == "" { // an inline schema that stands beside this one
 			continue
 		}
-		d, err := readDocument(filepath.Join(dir, i.attr("schemaLocation")))
+		d, err := readDocument(filepath.Join(dir, at))
 		if err != nil {
 			return err
 		}
 		if got := d.root.attr("targetNamespace"); got != ns {
-			return fmt.Errorf("%s has namespace %s, not %s", i.attr("schemaLocation"), got, ns)
+			return fmt.Errorf("%s has namespace %s, not %s", at, got, ns)
 		}
-		if d.root.attr("elementFormDefault") != "qualified" {
-			return fmt.Errorf("%s has unqualified elements", i.attr("schemaLocation"))
-		}
-		l.schemas[ns] = d
-		if err := l.imports(dir, d.root); err != nil {
+		if err := l.schema(dir, at, d); err != nil {
 			return err
 		}
 	}
@@ -293,7 +368,7 @@ func (l *loader) message(name xml.Name) (*complexType, error) {
 	if n == nil {
 		return nil, fmt.Errorf("no element %s", name.Local)
 	}
-	m := &complexType{name: name, doc: n.documentation()}
+	m := l.complex(name, n.documentation())
 	var err error
 	if ref := n.attr("type"); ref != "" {
 		err = l.content(d.qname(ref), m)
@@ -310,6 +385,16 @@ func (l *loader) message(name xml.Name) (*complexType, error) {
 	}
 	l.contract.messages = append(l.contract.messages, m)
 	return m, nil
+}
+
+// complex returns a type without elements. A text that does not begin with a
+// name gets the one that the type has in Go.
+func (l *loader) complex(name xml.Name, doc string) *complexType {
+	t := &complexType{name: name, goName: l.prefix + public(name.Local), doc: doc}
+	if doc != "" && doc[0] >= 'a' && doc[0] <= 'z' {
+		t.doc = t.goName + " " + doc
+	}
+	return t
 }
 
 // content appends the elements of a global complex type to ct.
@@ -373,19 +458,24 @@ func (l *loader) element(d *document, n *node, choice int) (element, error) {
 			return wrap(err)
 		}
 	}
-	if s := n.attr("maxOccurs"); s != "" {
+	if s := n.attr("maxOccurs"); s == "unbounded" {
+		e.max = unbounded
+	} else if s != "" {
 		if e.max, err = strconv.Atoi(s); err != nil {
-			return wrap(errors.New("every list needs a limit: " + s))
+			return wrap(err)
 		}
 	}
 	if err := l.elementType(d, n, &e); err != nil {
 		return wrap(err)
 	}
+	if n.attr("nillable") == "true" && e.kind == kindWhole && !e.optional() && !e.repeated() {
+		e.kind, e.nillable = kindNullInt, true
+	}
 	switch {
-	case e.name.Local == "" || e.max < 1 || n.attr("nillable") != "" || n.attr("ref") != "" || n.attr("default") != "" || n.attr("fixed") != "":
+	case e.name.Local == "" || e.max < 1 || n.attr("nillable") != "" && !e.nillable || n.attr("ref") != "" || n.attr("default") != "" || n.attr("fixed") != "":
 		return wrap(errors.New("not supported"))
-	case e.kind != kindComplex && (e.repeated() || choice > 0):
-		return wrap(errors.New("a simple type in a list or a choice is not supported"))
+	case e.kind != kindComplex && (e.repeated() && e.kind != kindText || choice > 0):
+		return wrap(errors.New("a simple type in a choice, or in a list if it is no text, is not supported"))
 	case e.kind == kindBase64 && e.optional():
 		return wrap(errors.New("an optional base64Binary is not supported"))
 	}
@@ -395,6 +485,7 @@ func (l *loader) element(d *document, n *node, choice int) (element, error) {
 // builtins are the types that need no declaration.
 var builtins = map[string]kind{
 	"string": kindText, "boolean": kindBool, "date": kindDate, "dateTime": kindDateTime, "base64Binary": kindBase64,
+	"integer": kindWhole, "decimal": kindSigned,
 }
 
 // elementType finds out what an element holds.
@@ -407,11 +498,11 @@ func (l *loader) elementType(d *document, n *node, e *element) (err error) {
 		}
 		// Lifted: an anonymous type gets the name of its element. Two that look
 		// the same are the same.
-		lifted := &complexType{name: e.name, doc: ct.documentation()}
+		lifted := l.complex(e.name, ct.documentation())
 		if err := l.particles(d, ct, lifted, 0); err != nil {
 			return err
 		}
-		if same := l.goNames[lifted.name.Local]; same != nil && reflect.DeepEqual(same, lifted) {
+		if same := l.goNames[lifted.goName]; same != nil && reflect.DeepEqual(same, lifted) {
 			lifted = same
 		} else if err := l.claim(lifted); err != nil {
 			return err
@@ -435,6 +526,9 @@ func (l *loader) elementType(d *document, n *node, e *element) (err error) {
 			return fmt.Errorf("%s: %w", name.Local, err)
 		}
 		e.kind = e.simple.kind
+		if e.kind == kindDate || e.kind == kindDateTime {
+			e.simple = nil // another name of the built-in type
+		}
 		return nil
 	}
 	if e.complex = l.types[name]; e.complex != nil {
@@ -444,7 +538,7 @@ func (l *loader) elementType(d *document, n *node, e *element) (err error) {
 	if t == nil {
 		return fmt.Errorf("no type %s", ref)
 	}
-	ct := &complexType{name: name, doc: t.documentation()}
+	ct := l.complex(name, t.documentation())
 	if err := l.content(name, ct); err != nil {
 		return fmt.Errorf("%s: %w", name.Local, err)
 	}
@@ -458,15 +552,19 @@ func (l *loader) elementType(d *document, n *node, e *element) (err error) {
 
 // claim takes the Go name of a type.
 func (l *loader) claim(ct *complexType) error {
-	if l.goNames[ct.name.Local] != nil {
-		return fmt.Errorf("two different types would be called %s", ct.name.Local)
+	if l.goNames[ct.goName] != nil {
+		return fmt.Errorf("two different types would be called %s", ct.goName)
 	}
-	l.goNames[ct.name.Local] = ct
+	l.goNames[ct.goName] = ct
 	return nil
 }
 
 // importoFacets are the limits that the scalar Importo is written for.
 var importoFacets = facets{minInclusive: "0.00", maxInclusive: "999999999.99", totalDigits: "12", fractionDigits: "2"}
+
+// constant matches a value that gowsdl can name a constant after; a list of
+// others is a limited text.
+var constant = regexp.MustCompile(`^[A-Z_]{2,}$`)
 
 func (l *loader) simple(name xml.Name) (*simpleType, error) {
 	if st := l.simples[name]; st != nil {
@@ -490,6 +588,8 @@ func (l *loader) simple(name xml.Name) (*simpleType, error) {
 		case what == "annotation":
 		case what == "enumeration":
 			f.enumeration = append(f.enumeration, v)
+		case what == "length" && f.minLength == "" && f.maxLength == "":
+			f.minLength, f.maxLength = v, v
 		case p == nil:
 			return nil, fmt.Errorf("facet %s is not supported", what)
 		case *p != "":
@@ -502,10 +602,10 @@ func (l *loader) simple(name xml.Name) (*simpleType, error) {
 	switch base := d.qname(r.attr("base")); {
 	case base == xml.Name{Space: xsd, Local: "string"}:
 		st.kind = kindText
-		if f.enumeration != nil {
+		if len(f.enumeration) > 0 && !slices.ContainsFunc(f.enumeration, func(v string) bool { return !constant.MatchString(v) }) {
 			st.kind = kindEnum
 		}
-		if f.enumeration == nil && f.pattern == "" && f.minLength != "1" {
+		if f.enumeration == nil && f.pattern == "" && (f.minLength == "" || f.minLength == "0") {
 			return nil, errors.New("a text that may be empty is not supported")
 		}
 		// Where the two dialects agree, a Go expression is the XSD one.
@@ -521,10 +621,20 @@ func (l *loader) simple(name xml.Name) (*simpleType, error) {
 			return nil, errors.New("an integer needs two bounds above 0")
 		}
 	case base == xml.Name{Space: xsd, Local: "decimal"}:
-		st.kind = kindImporto
-		if !reflect.DeepEqual(*f, importoFacets) {
-			return nil, errors.New("Importo has other limits than this")
+		switch digits, err := strconv.Atoi(f.totalDigits); {
+		case reflect.DeepEqual(*f, importoFacets):
+			st.kind = kindImporto
+		case f.fractionDigits == "0" && f.minInclusive == "1" && f.maxInclusive == "" && err == nil && digits <= 18:
+			st.kind = kindInt
+			st.facets.maxInclusive = strings.Repeat("9", digits)
+		case f.fractionDigits == "2" && err == nil && digits <= 18:
+			st.kind = kindSigned
+		default:
+			return nil, errors.New("no amount has such limits")
 		}
+	case base.Space == xsd && (base.Local == "date" || base.Local == "dateTime") && reflect.DeepEqual(*f, facets{}):
+		st.kind = builtins[base.Local]
+		return st, nil
 	default:
 		return nil, fmt.Errorf("base %s is not supported", r.attr("base"))
 	}

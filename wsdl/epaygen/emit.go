@@ -10,7 +10,7 @@ import (
 // names writes the namespaces, the operations and their SOAP actions.
 func names(c *contract) []byte {
 	var b bytes.Buffer
-	b.WriteString("package epaywso\n\n// Namespaces of the elements: of the requests of each service, and of what both\n// share.\nconst (\n")
+	b.WriteString("package epaywso\n\n// Namespaces of the elements: of the requests of each service, of what they\n// share, and of the documents inside of them.\nconst (\n")
 	seen := map[string]bool{}
 	for _, s := range c.services {
 		for _, o := range s.operations {
@@ -26,15 +26,18 @@ func names(c *contract) []byte {
 			}
 		}
 	}
+	for _, d := range c.documents {
+		fmt.Fprintf(&b, "NS%s = %q\n", d.goName, d.name.Space)
+	}
 	b.WriteString(")\n")
 	for _, s := range c.services {
 		fmt.Fprintf(&b, "\n// Operations of %s.\nconst (\n", s.name)
 		for _, o := range s.operations {
-			fmt.Fprintf(&b, "Op%s = %q\n", o.name, o.name)
+			fmt.Fprintf(&b, "Op%s = %q\n", o.goName, o.name)
 		}
 		fmt.Fprintf(&b, ")\n\n// SOAP actions of the operations of %s.\nconst (\n", s.name)
 		for _, o := range s.operations {
-			fmt.Fprintf(&b, "Action%s = %q\n", o.name, o.soapAction)
+			fmt.Fprintf(&b, "Action%s = %q\n", o.goName, o.soapAction)
 		}
 		b.WriteString(")\n")
 	}
@@ -66,18 +69,20 @@ func validators(c *contract) []byte {
 			fmt.Fprintf(&b, "%s = textLimits{%s}\n", limitsName(s), strings.Join(parts, ", "))
 		case kindInt:
 			fmt.Fprintf(&b, "%s = intLimits{min: %s, max: %s}\n", limitsName(s), f.minInclusive, f.maxInclusive)
+		case kindSigned:
+			fmt.Fprintf(&b, "%s = signedLimits{%s}\n", limitsName(s), signed(f))
 		}
 	}
 	b.WriteString(")\n")
 	for _, m := range c.messages {
 		fmt.Fprintf(&b, "\n// Validate checks a whole message against the limits of its schema. Its error\n// is an [*InvalidError] and names the first element that is wrong.\n")
-		fmt.Fprintf(&b, "func (v *%s) Validate() error {\nreturn in(%q, first(\n", m.name.Local, m.name.Local)
+		fmt.Fprintf(&b, "func (v *%s) Validate() error {\nreturn in(%q, first(\n", m.goName, m.name.Local)
 		checks(&b, m)
 		b.WriteString("))\n}\n")
 	}
 	for _, t := range c.types {
 		fmt.Fprintf(&b, "\n// Validate checks what v holds as the Validate of a whole message does; paths\n// begin below v.\n")
-		fmt.Fprintf(&b, "func (v *%s) Validate() error {\nreturn first(\n", t.name.Local)
+		fmt.Fprintf(&b, "func (v *%s) Validate() error {\nreturn first(\n", t.goName)
 		checks(&b, t)
 		b.WriteString(")\n}\n")
 	}
@@ -92,12 +97,12 @@ func checks(b *bytes.Buffer, ct *complexType) {
 			for _, o := range ct.elements {
 				if o.choice == e.choice {
 					options = append(options, o.name.Local)
-					set = append(set, "v."+o.name.Local+" != nil")
+					set = append(set, "v."+o.field()+" != nil")
 				}
 			}
 			fmt.Fprintf(b, "oneOf(%q, %s),\n", strings.Join(options, " or "), strings.Join(set, ", "))
 		}
-		name, need := e.name.Local, "required"
+		name, field, need := e.name.Local, e.field(), "required"
 		if e.optional() {
 			need = "optional"
 		}
@@ -106,32 +111,56 @@ func checks(b *bytes.Buffer, ct *complexType) {
 			limits = ", " + limitsName(e.simple)
 		} else if e.kind == kindText {
 			limits = ", textLimits{}"
+		} else if e.kind == kindSigned {
+			limits = ", signedLimits{}"
+		}
+		most := fmt.Sprint(e.max)
+		if e.max == unbounded {
+			most = "unbounded"
 		}
 		switch {
 		case e.kind == kindComplex && e.repeated():
-			fmt.Fprintf(b, "list(%q, v.%s, %d, %d),\n", name, name, e.min, e.max)
+			fmt.Fprintf(b, "list(%q, v.%s, %d, %s),\n", name, field, e.min, most)
 		case e.kind == kindComplex && isPointer(ct, e):
-			fmt.Fprintf(b, "child(%q, v.%s, %s),\n", name, name, need)
+			fmt.Fprintf(b, "child(%q, v.%s, %s),\n", name, field, need)
 		case e.kind == kindComplex:
-			fmt.Fprintf(b, "in(%q, v.%s.Validate()),\n", name, name)
+			fmt.Fprintf(b, "in(%q, v.%s.Validate()),\n", name, field)
+		case e.kind == kindText && e.repeated():
+			fmt.Fprintf(b, "texts(%q, v.%s, %d, %s%s),\n", name, field, e.min, most, limits)
 		case e.kind == kindText:
-			fmt.Fprintf(b, "text(%q, v.%s, %s%s),\n", name, name, need, limits)
+			fmt.Fprintf(b, "text(%q, v.%s, %s%s),\n", name, field, need, limits)
 		case e.kind == kindEnum:
-			fmt.Fprintf(b, "text(%q, string(v.%s), %s%s),\n", name, name, need, limits)
+			fmt.Fprintf(b, "text(%q, string(v.%s), %s%s),\n", name, field, need, limits)
 		case e.kind == kindInt:
-			fmt.Fprintf(b, "integer(%q, v.%s, %s%s),\n", name, name, need, limits)
+			fmt.Fprintf(b, "integer(%q, v.%s, %s%s),\n", name, field, need, limits)
 		case e.kind == kindImporto && isPointer(ct, e):
-			fmt.Fprintf(b, "amount(%q, v.%s),\n", name, name)
+			fmt.Fprintf(b, "amount(%q, v.%s),\n", name, field)
 		case e.kind == kindImporto:
-			fmt.Fprintf(b, "amount(%q, &v.%s),\n", name, name)
+			fmt.Fprintf(b, "amount(%q, &v.%s),\n", name, field)
+		case e.kind == kindSigned && isPointer(ct, e):
+			fmt.Fprintf(b, "signed(%q, v.%s%s),\n", name, field, limits)
+		case e.kind == kindSigned:
+			fmt.Fprintf(b, "signed(%q, &v.%s%s),\n", name, field, limits)
 		case e.kind == kindDate, e.kind == kindDateTime:
-			fmt.Fprintf(b, "moment(%q, v.%s, %s),\n", name, name, need)
+			fmt.Fprintf(b, "moment(%q, v.%s, %s),\n", name, field, need)
 		case e.kind == kindBase64:
-			fmt.Fprintf(b, "binary(%q, v.%s),\n", name, name)
-		case e.kind == kindBool: // both values are right
+			fmt.Fprintf(b, "binary(%q, v.%s),\n", name, field)
+		case e.kind == kindBool, e.kind == kindWhole, e.kind == kindNullInt: // every value is right
 		}
 	}
 }
+
+// signed writes the facets of an amount that may be negative, in cents.
+func signed(f facets) string {
+	parts := []string{"digits: " + f.totalDigits}
+	if f.minInclusive != "" && f.maxInclusive != "" {
+		parts = append(parts, "min: "+cents(f.minInclusive), "max: "+cents(f.maxInclusive))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// cents writes a facet with two decimals as a number of cents.
+func cents(facet string) string { return strings.Replace(facet, ".", "_", 1) }
 
 func limitsName(s *simpleType) string {
 	r := []rune(s.name.Local)

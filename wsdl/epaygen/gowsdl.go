@@ -20,6 +20,7 @@ import (
 var scalars = map[kind]string{
 	kindText: "xs:string", kindInt: "xs:integer", kindBool: "xs:boolean",
 	kindDate: "xs:date", kindDateTime: "xs:dateTime", kindImporto: "tns:Importo", kindBase64: "tns:Base64",
+	kindSigned: "tns:ImportoSigned", kindWhole: "xs:integer", kindNullInt: "tns:NullInt",
 }
 
 // normalised writes the contract as one WSDL that gowsdl v0.5.0 understands:
@@ -53,7 +54,7 @@ func normalised(c *contract) []byte {
 			typ := scalars[e.kind]
 			switch e.kind {
 			case kindComplex:
-				typ = "tns:" + e.complex.name.Local
+				typ = "tns:" + e.complex.goName
 			case kindEnum:
 				typ = "tns:" + e.simple.name.Local
 			}
@@ -66,24 +67,24 @@ func normalised(c *contract) []byte {
 		p(`</xs:sequence>`)
 	}
 	for _, m := range c.messages {
-		p(`<xs:element name="%s"><xs:complexType>`, m.name.Local)
+		p(`<xs:element name="%s"><xs:complexType>`, m.goName)
 		elements(m)
 		p(`</xs:complexType></xs:element>`)
 	}
 	for _, t := range c.types {
-		p(`<xs:complexType name="%s">`, t.name.Local)
+		p(`<xs:complexType name="%s">`, t.goName)
 		elements(t)
 		p(`</xs:complexType>`)
 	}
 	p(`</xs:schema></types>`)
 	for _, s := range c.services {
 		for _, o := range s.operations {
-			p(`<message name="%s"><part name="parameters" element="tns:%s"/></message>`, o.name+"In", o.input.name.Local)
-			p(`<message name="%s"><part name="parameters" element="tns:%s"/></message>`, o.name+"Out", o.output.name.Local)
+			p(`<message name="%s"><part name="parameters" element="tns:%s"/></message>`, o.goName+"In", o.input.goName)
+			p(`<message name="%s"><part name="parameters" element="tns:%s"/></message>`, o.goName+"Out", o.output.goName)
 		}
 		p(`<portType name="%s">`, s.name)
 		for _, o := range s.operations {
-			p(`<operation name="%s"><input message="tns:%s"/><output message="tns:%s"/></operation>`, o.name, o.name+"In", o.name+"Out")
+			p(`<operation name="%s"><input message="tns:%s"/><output message="tns:%s"/></operation>`, o.name, o.goName+"In", o.goName+"Out")
 		}
 		p(`</portType><binding name="%s" type="tns:%s">`, s.binding, s.name)
 		for _, o := range s.operations {

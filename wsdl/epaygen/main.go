@@ -25,9 +25,17 @@ func main() {
 	}
 }
 
-// wsdls are the services of the contract, in the order in which they are
-// generated.
-var wsdls = []string{"Enti2EPaywsoService.wsdl", "EPaywso2EntiService.wsdl"}
+// sources are the services of the contract and the documents inside of their
+// messages, in the order in which they are generated.
+var sources = []source{
+	{file: "Enti2EPaywsoService.wsdl"},
+	{file: "EPaywso2EntiService.wsdl"},
+	{file: "EPayFlussiCompletiPSP.wsdl"},
+	{file: "FlussoCompleto.xsd"},
+	{file: "ServiziRendicontazione.wsdl"},
+	{file: "FlussoRiversamento_1_0_4.xsd"},
+	{file: "EPayRiconciliazioneVersamentiPSP.wsdl", prefix: "Riconciliazione"},
+}
 
 func run(in, out string) error {
 	log.SetOutput(io.Discard) // gowsdl logs every file it reads
@@ -45,7 +53,7 @@ func run(in, out string) error {
 
 // generate returns the generated files by name.
 func generate(dir string) (map[string][]byte, error) {
-	c, err := load(dir, wsdls)
+	c, err := load(dir, sources)
 	if err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}

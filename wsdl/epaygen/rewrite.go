@@ -16,6 +16,7 @@ import (
 // out; they are pointers, so that a message without them stays without them.
 var unreliable = map[string]bool{
 	"CorpoRichiesteDiRevocaType.RichiestaDiRevocaResponse": true, // epayjob, TrasmettiRichiesteDiRevoca.java
+	"FlussoDettaglioType.AnagraficaPagatore":               true, // epaymodric, TrasmissioneFlussiManagerImpl.java:931-938
 }
 
 // isPointer says that an element of ct is a pointer in Go: it may be missing,
@@ -23,8 +24,8 @@ var unreliable = map[string]bool{
 func isPointer(ct *complexType, e element) bool {
 	switch e.kind {
 	case kindComplex:
-		return !e.repeated() && (e.optional() || unreliable[ct.name.Local+"."+e.name.Local])
-	case kindImporto, kindBool:
+		return !e.repeated() && (e.optional() || unreliable[ct.goName+"."+e.name.Local])
+	case kindImporto, kindBool, kindSigned, kindWhole:
 		return e.optional()
 	}
 	return false
@@ -40,10 +41,10 @@ func rewrite(c *contract, src []byte) (types, client []byte, err error) {
 	structs, enums := map[string]*complexType{}, map[string]string{}
 	root := map[string]bool{}
 	for _, m := range c.messages {
-		structs[m.name.Local], root[m.name.Local] = m, true
+		structs[m.goName], root[m.goName] = m, true
 	}
 	for _, t := range c.types {
-		structs[t.name.Local] = t
+		structs[t.goName] = t
 	}
 	for _, s := range c.simples {
 		if s.kind == kindEnum {
@@ -134,7 +135,7 @@ func repairStruct(ct *complexType, t *ast.StructType, root bool) error {
 	}
 	for i, f := range fields {
 		e := ct.elements[i]
-		if len(f.Names) != 1 || f.Names[0].Name != e.name.Local {
+		if len(f.Names) != 1 || f.Names[0].Name != e.field() {
 			return fmt.Errorf("%s: field %d is not %s", ct.name.Local, i, e.name.Local)
 		}
 		typ := bare(f.Type)
@@ -217,7 +218,7 @@ func typeDoc(ct *complexType) string {
 	if ct.doc != "" || len(ct.elements) == 0 {
 		return ct.doc
 	}
-	return ct.name.Local + " is a list of " + ct.elements[0].name.Local + "."
+	return ct.goName + " is a list of " + ct.elements[0].name.Local + "."
 }
 
 // wrap breaks a line of prose at 77 columns.

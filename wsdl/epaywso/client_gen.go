@@ -117,3 +117,110 @@ func (service *ePaywso2EntiService) TrasmettiAvvisiScaduti(ctx context.Context, 
 	}
 	return response, nil
 }
+
+// EPayFlussiCompletiPSP are the operations of the service of that name.
+type EPayFlussiCompletiPSP interface {
+	TrasmettiFlussiPagoPA(ctx context.Context, request *TrasmettiFlussiPagoPARequest) (*TrasmettiFlussiPagoPAResponse, error)
+}
+
+type ePayFlussiCompletiPSP struct {
+	client *soap.Client
+}
+
+// NewEPayFlussiCompletiPSP returns a client of the service over client.
+func NewEPayFlussiCompletiPSP(client *soap.Client) EPayFlussiCompletiPSP {
+	return &ePayFlussiCompletiPSP{
+		client: client,
+	}
+}
+
+func (service *ePayFlussiCompletiPSP) TrasmettiFlussiPagoPA(ctx context.Context, request *TrasmettiFlussiPagoPARequest) (*TrasmettiFlussiPagoPAResponse, error) {
+	response := new(TrasmettiFlussiPagoPAResponse)
+	err := service.client.CallContext(ctx, "http://www.csi.it/epay/epaywso/FlussiCompletiPSP/TrasmettiFlussiPagoPA", request, response)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+// ServiziRendicontazione are the operations of the service of that name.
+type ServiziRendicontazione interface {
+	TrasmettiFlussoRendicontazione(ctx context.Context, request *TrasmettiFlussoRendicontazioneRequest) (*EPaywsoServiceResponse, error)
+}
+
+type serviziRendicontazione struct {
+	client *soap.Client
+}
+
+// NewServiziRendicontazione returns a client of the service over client.
+func NewServiziRendicontazione(client *soap.Client) ServiziRendicontazione {
+	return &serviziRendicontazione{
+		client: client,
+	}
+}
+
+func (service *serviziRendicontazione) TrasmettiFlussoRendicontazione(ctx context.Context, request *TrasmettiFlussoRendicontazioneRequest) (*EPaywsoServiceResponse, error) {
+	response := new(EPaywsoServiceResponse)
+	err := service.client.CallContext(ctx, "http://www.csi.it/epay/epaywso/rendicontazione/TrasmettiFlussoRendicontazione", request, response)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+// EPayRiconciliazioneVersamentiPSPService are the operations of the service of
+// that name.
+type EPayRiconciliazioneVersamentiPSPService interface {
+	TrasmettiFlussiPagoPA(ctx context.Context, request *RiconciliazioneTrasmettiFlussiPagoPARequest) (*RiconciliazioneTrasmettiFlussiPagoPAResponse, error)
+	RicercaProvvisoriPagoPA(ctx context.Context, request *RiconciliazioneRicercaProvvisoriPagoPARequest) (*RiconciliazioneRicercaProvvisoriPagoPAResponse, error)
+	EsitoFlussiPagoPA(ctx context.Context, request *RiconciliazioneEsitoFlussiPagoPARequest) (*RiconciliazioneEsitoFlussiPagoPAResponse, error)
+	TrasmettiFlussiInErrorePagoPA(ctx context.Context, request *RiconciliazioneTrasmettiFlussiInErrorePagoPARequest) (*RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse, error)
+}
+
+type ePayRiconciliazioneVersamentiPSPService struct {
+	client *soap.Client
+}
+
+// NewEPayRiconciliazioneVersamentiPSPService returns a client of the service
+// over client.
+func NewEPayRiconciliazioneVersamentiPSPService(client *soap.Client) EPayRiconciliazioneVersamentiPSPService {
+	return &ePayRiconciliazioneVersamentiPSPService{
+		client: client,
+	}
+}
+
+func (service *ePayRiconciliazioneVersamentiPSPService) TrasmettiFlussiPagoPA(ctx context.Context, request *RiconciliazioneTrasmettiFlussiPagoPARequest) (*RiconciliazioneTrasmettiFlussiPagoPAResponse, error) {
+	response := new(RiconciliazioneTrasmettiFlussiPagoPAResponse)
+	err := service.client.CallContext(ctx, "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/TrasmettiFlussiPagoPA", request, response)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+func (service *ePayRiconciliazioneVersamentiPSPService) RicercaProvvisoriPagoPA(ctx context.Context, request *RiconciliazioneRicercaProvvisoriPagoPARequest) (*RiconciliazioneRicercaProvvisoriPagoPAResponse, error) {
+	response := new(RiconciliazioneRicercaProvvisoriPagoPAResponse)
+	err := service.client.CallContext(ctx, "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/RicercaProvvisoriPagoPA", request, response)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+func (service *ePayRiconciliazioneVersamentiPSPService) EsitoFlussiPagoPA(ctx context.Context, request *RiconciliazioneEsitoFlussiPagoPARequest) (*RiconciliazioneEsitoFlussiPagoPAResponse, error) {
+	response := new(RiconciliazioneEsitoFlussiPagoPAResponse)
+	err := service.client.CallContext(ctx, "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/EsitoFlussiPagoPA", request, response)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+func (service *ePayRiconciliazioneVersamentiPSPService) TrasmettiFlussiInErrorePagoPA(ctx context.Context, request *RiconciliazioneTrasmettiFlussiInErrorePagoPARequest) (*RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse, error) {
+	response := new(RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse)
+	err := service.client.CallContext(ctx, "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/TrasmettiFlussiInErrorePagoPA", request, response)
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
+}

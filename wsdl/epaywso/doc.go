@@ -1,6 +1,8 @@
-// Package epaywso holds the messages of PiemontePAY's two SOAP services, ready
-// for encoding/xml: what a creditor sends (Enti2EPaywsoService) and what it is
-// sent (EPaywso2EntiService).
+// Package epaywso holds the messages of PiemontePAY's SOAP services, ready for
+// encoding/xml: what a creditor sends (Enti2EPaywsoService), what it is sent
+// (EPaywso2EntiService), and the flows that its accounting is sent
+// (EPayFlussiCompletiPSP, ServiziRendicontazione and, with names that begin with
+// Riconciliazione, EPayRiconciliazioneVersamentiPSP).
 //
 // The files named *_gen.go are generated from the WSDLs in the folder above by
 // "go generate ./wsdl" and are never edited. The scalars and the helpers of the
@@ -17,8 +19,8 @@
 //     cannot tell.
 //   - A complex element is a pointer where it may be absent, and a plain value
 //     where it may not, so that a reader of a poor message never meets a nil.
-//     Alone RichiestaDiRevocaResponse is a pointer though the schema wants it,
-//     because the platform leaves it out.
+//     Alone RichiestaDiRevocaResponse and AnagraficaPagatore are pointers though
+//     the schema wants them, because the platform leaves them out.
 //
 // Reading therefore accepts messages that the schema does not, as a listener
 // must: the platform sends some. What cannot be read at all (an amount that is

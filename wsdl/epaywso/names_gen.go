@@ -2,12 +2,17 @@
 
 package epaywso
 
-// Namespaces of the elements: of the requests of each service, and of what both
-// share.
+// Namespaces of the elements: of the requests of each service, of what they
+// share, and of the documents inside of them.
 const (
-	NSEnti2EPaywso = "http://www.csi.it/epay/epaywso/enti2epaywso/types"
-	NSCommon       = "http://www.csi.it/epay/epaywso/types"
-	NSEPaywso2Enti = "http://www.csi.it/epay/epaywso/epaywso2enti/types"
+	NSEnti2EPaywso                     = "http://www.csi.it/epay/epaywso/enti2epaywso/types"
+	NSCommon                           = "http://www.csi.it/epay/epaywso/types"
+	NSEPaywso2Enti                     = "http://www.csi.it/epay/epaywso/epaywso2enti/types"
+	NSEPayFlussiCompletiPSP            = "http://www.csi.it/epay/epaywso/flussi-completi-psp/types"
+	NSServiziRendicontazione           = "http://www.csi.it/epay/epaywso/rendicontazione"
+	NSEPayRiconciliazioneVersamentiPSP = "http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types"
+	NSFlussoCompleto                   = "http://www.csi.it/epay/epaywso/FlussoCompleto"
+	NSFlussoRiversamento               = "http://www.digitpa.gov.it/schemas/2011/Pagamenti/"
 )
 
 // Operations of Enti2EPaywsoService.
@@ -40,4 +45,40 @@ const (
 	ActionTrasmettiRT                     = "http://www.csi.it/epay/epaywso/service/TrasmettiRT"
 	ActionTrasmettiRichiesteDiRevoca      = "http://www.csi.it/epay/epaywso/service/TrasmettiRichiesteDiRevoca"
 	ActionTrasmettiAvvisiScaduti          = "http://www.csi.it/epay/epaywso/service/TrasmettiAvvisiScaduti"
+)
+
+// Operations of EPayFlussiCompletiPSP.
+const (
+	OpTrasmettiFlussiPagoPA = "TrasmettiFlussiPagoPA"
+)
+
+// SOAP actions of the operations of EPayFlussiCompletiPSP.
+const (
+	ActionTrasmettiFlussiPagoPA = "http://www.csi.it/epay/epaywso/FlussiCompletiPSP/TrasmettiFlussiPagoPA"
+)
+
+// Operations of ServiziRendicontazione.
+const (
+	OpTrasmettiFlussoRendicontazione = "TrasmettiFlussoRendicontazione"
+)
+
+// SOAP actions of the operations of ServiziRendicontazione.
+const (
+	ActionTrasmettiFlussoRendicontazione = "http://www.csi.it/epay/epaywso/rendicontazione/TrasmettiFlussoRendicontazione"
+)
+
+// Operations of EPayRiconciliazioneVersamentiPSPService.
+const (
+	OpRiconciliazioneTrasmettiFlussiPagoPA         = "TrasmettiFlussiPagoPA"
+	OpRiconciliazioneRicercaProvvisoriPagoPA       = "RicercaProvvisoriPagoPA"
+	OpRiconciliazioneEsitoFlussiPagoPA             = "EsitoFlussiPagoPA"
+	OpRiconciliazioneTrasmettiFlussiInErrorePagoPA = "TrasmettiFlussiInErrorePagoPA"
+)
+
+// SOAP actions of the operations of EPayRiconciliazioneVersamentiPSPService.
+const (
+	ActionRiconciliazioneTrasmettiFlussiPagoPA         = "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/TrasmettiFlussiPagoPA"
+	ActionRiconciliazioneRicercaProvvisoriPagoPA       = "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/RicercaProvvisoriPagoPA"
+	ActionRiconciliazioneEsitoFlussiPagoPA             = "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/EsitoFlussiPagoPA"
+	ActionRiconciliazioneTrasmettiFlussiInErrorePagoPA = "http://www.csi.it/epay/epaywso/RiconciliazioneVersamentiPSP/TrasmettiFlussiInErrorePagoPA"
 )

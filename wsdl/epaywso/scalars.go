@@ -259,3 +259,64 @@ func encodeUnlessZero(e *xml.Encoder, start xml.StartElement, v interface {
 	}
 	return e.EncodeElement(string(text), start)
 }
+
+// ImportoSigned is an amount in euro cents that is negative where money went
+// back: what the accounting services call ImportoSignedType, stImporto or
+// xs:decimal. It never has fractions of a cent.
+type ImportoSigned avviso.Cents
+
+// maxSigned is the largest amount of any flow: stImportoTotalePagamenti has 18
+// digits, two of them cents.
+const maxSigned = 999_999_999_999_999_999
+
+// MarshalText writes a point and two decimals, "-42.00".
+func (i ImportoSigned) MarshalText() ([]byte, error) {
+	if i < -maxSigned || i > maxSigned {
+		return nil, fmt.Errorf("%w: amount outside the limits", ErrMalformed)
+	}
+	return []byte(avviso.Cents(i).Decimal()), nil
+}
+
+// UnmarshalText reads an xs:decimal with at most two decimals and a sign.
+func (i *ImportoSigned) UnmarshalText(text []byte) error {
+	c, err := avviso.ParseSigned(strings.Trim(string(text), xmlSpace))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	*i = ImportoSigned(c)
+	return nil
+}
+
+// NullInt is a number that its schema wants and lets be nil. The zero NullInt is
+// nil, and is written so.
+type NullInt struct {
+	Int   int
+	Valid bool
+}
+
+const xsiNS = "http://www.w3.org/2001/XMLSchema-instance"
+
+// MarshalXML writes an element with the number, or an empty one that is nil.
+func (n NullInt) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	if n.Valid {
+		return e.EncodeElement(n.Int, start)
+	}
+	start.Attr = append(start.Attr, xml.Attr{Name: xml.Name{Space: xsiNS, Local: "nil"}, Value: "true"})
+	return e.EncodeElement("", start)
+}
+
+// UnmarshalXML reads either.
+func (n *NullInt) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	for _, a := range start.Attr {
+		if v := strings.Trim(a.Value, xmlSpace); a.Name == (xml.Name{Space: xsiNS, Local: "nil"}) && (v == "true" || v == "1") {
+			*n = NullInt{}
+			return d.Skip()
+		}
+	}
+	var v int
+	if err := d.DecodeElement(&v, &start); err != nil {
+		return fmt.Errorf("%w: not a number", ErrMalformed)
+	}
+	*n = NullInt{Int: v, Valid: true}
+	return nil
+}

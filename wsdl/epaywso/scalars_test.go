@@ -55,6 +55,50 @@ func TestImporto(t *testing.T) {
 	}
 }
 
+func TestImportoSigned(t *testing.T) {
+	readsTo[epaywso.ImportoSigned](t, map[string]string{
+		"0.00": "0.00", "-0": "0.00", "87": "87.00", "-87.5": "-87.50", "+1": "1.00", " \n-1.10\t": "-1.10", "-007.00": "-7.00", "-.05": "-0.05",
+		"9999999999999999.99": "9999999999999999.99", "-9999999999999999.99": "-9999999999999999.99", "1.5000": "1.50",
+		"": "", ".": "", "-": "", "--1": "", "-+1": "", "+-1": "", "10000000000000000": "", "1.005": "", "1e+06": "", "87,00": "", "NaN": "",
+	})
+	for _, bad := range []epaywso.ImportoSigned{-1_000_000_000_000_000_000, 1_000_000_000_000_000_000} {
+		if out, err := bad.MarshalText(); !errors.Is(err, epaywso.ErrMalformed) {
+			t.Errorf("%d cents are written as %q", bad, out)
+		}
+	}
+}
+
+func TestNullInt(t *testing.T) {
+	type holder struct {
+		XMLName struct{}        `xml:"a"`
+		N       epaywso.NullInt `xml:"n"`
+	}
+	const nilled = `<a><n xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/></a>`
+	for in, want := range map[string]epaywso.NullInt{
+		`<a><n>0</n></a>`:         {Valid: true},
+		`<a><n>-7</n></a>`:        {Int: -7, Valid: true},
+		nilled:                    {},
+		`<a></a>`:                 {},
+		`<a><n nil="1">5</n></a>`: {Int: 5, Valid: true}, // of no namespace: means nothing
+	} {
+		var h, again holder
+		if err := xml.Unmarshal([]byte(in), &h); err != nil || h.N != want {
+			t.Errorf("%s: %+v, %v", in, h.N, err)
+		}
+		out, err := xml.Marshal(h)
+		if err == nil {
+			err = xml.Unmarshal(out, &again)
+		}
+		if err != nil || again != h {
+			t.Errorf("%s: written as %s, %v", in, out, err)
+		}
+	}
+	var h holder
+	if err := xml.Unmarshal([]byte(`<a><n>sette</n></a>`), &h); !errors.Is(err, epaywso.ErrMalformed) {
+		t.Errorf("a word: %v", err)
+	}
+}
+
 func TestDate(t *testing.T) {
 	readsTo[epaywso.Date](t, map[string]string{
 		"2026-11-23": "2026-11-23", "2026-11-23+01:00": "2026-11-23", "2026-11-23-05:30": "2026-11-23", "2026-11-23Z": "2026-11-23",

@@ -83,6 +83,131 @@ type TrasmettiAvvisiScadutiRequest struct {
 	CorpoAvvisiScaduti CorpoAvvisiScadutiType   `xml:"http://www.csi.it/epay/epaywso/epaywso2enti/types CorpoAvvisiScaduti"`
 }
 
+// TrasmettiFlussiPagoPARequest delivers one flow.
+type TrasmettiFlussiPagoPARequest struct {
+	XMLName        struct{}                         `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types TrasmettiFlussiPagoPARequest"`
+	Testata        TestataFlussiCompletiType        `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types Testata"`
+	FlussoCompleto Base64                           `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types FlussoCompleto"`
+	DatiAggiuntivi DatiAggiuntiviFlussiCompletiType `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types DatiAggiuntivi"`
+}
+
+// TrasmettiFlussiPagoPAResponse answers it. Only 000 acquires the flow.
+type TrasmettiFlussiPagoPAResponse struct {
+	XMLName struct{}   `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types TrasmettiFlussiPagoPAResponse"`
+	Result  ResultType `xml:"http://www.csi.it/epay/epaywso/types Result"`
+}
+
+// FlussoCompleto is a flow with its accounting references. The platform sends
+// it under another root, flussoCompletoType of the common namespace, with
+// everything in that namespace.
+type FlussoCompleto struct {
+	XMLName       struct{}                  `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto FlussoCompleto"`
+	TestataFlusso TestataFlussoCompletoType `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto TestataFlusso"`
+	RigheSintesi  RigheSintesiType          `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto RigheSintesi"`
+}
+
+// TrasmettiFlussoRendicontazioneRequest delivers one flow.
+type TrasmettiFlussoRendicontazioneRequest struct {
+	XMLName            struct{}                          `xml:"http://www.csi.it/epay/epaywso/rendicontazione TrasmettiFlussoRendicontazioneRequest"`
+	Testata            TestataRendicontazioneType        `xml:"http://www.csi.it/epay/epaywso/rendicontazione Testata"`
+	FlussoRiversamento Base64                            `xml:"http://www.csi.it/epay/epaywso/rendicontazione FlussoRiversamento"`
+	DatiAggiuntivi     DatiAggiuntiviRendicontazioneType `xml:"http://www.csi.it/epay/epaywso/rendicontazione DatiAggiuntivi"`
+}
+
+// FlussoRiversamento is what a PSP paid over to a creditor in one transfer.
+type FlussoRiversamento struct {
+	XMLName              struct{} `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ FlussoRiversamento"`
+	VersioneOggetto      string   `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ versioneOggetto,omitempty"`
+	IdentificativoFlusso string   `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ identificativoFlusso,omitempty"`
+	DataOraFlusso        DateTime `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ dataOraFlusso"`
+	// The transfer that brings the money (TRN).
+	IdentificativoUnivocoRegolamento string                     `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ identificativoUnivocoRegolamento,omitempty"`
+	DataRegolamento                  Date                       `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ dataRegolamento"`
+	IstitutoMittente                 IstitutoMittenteType       `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ istitutoMittente"`
+	CodiceBicBancaDiRiversamento     string                     `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ codiceBicBancaDiRiversamento,omitempty"`
+	IstitutoRicevente                IstitutoRiceventeType      `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ istitutoRicevente"`
+	NumeroTotalePagamenti            int                        `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ numeroTotalePagamenti,omitempty"`
+	ImportoTotalePagamenti           ImportoSigned              `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ importoTotalePagamenti"`
+	DatiSingoliPagamenti             []DatiSingoliPagamentiType `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ datiSingoliPagamenti"`
+}
+
+// RiconciliazioneTrasmettiFlussiPagoPARequest delivers one flow whose money is
+// announced.
+type RiconciliazioneTrasmettiFlussiPagoPARequest struct {
+	XMLName       struct{}                                        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types TrasmettiFlussiPagoPARequest"`
+	TestataFlusso RiconciliazioneTestataFlussoRiconciliazioneType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types TestataFlusso"`
+	RigheSintesi  RiconciliazioneRigheSintesiType                 `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types RigheSintesi"`
+}
+
+// RiconciliazioneTrasmettiFlussiPagoPAResponse answers it.
+type RiconciliazioneTrasmettiFlussiPagoPAResponse struct {
+	XMLName struct{}                  `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types TrasmettiFlussiPagoPAResponse"`
+	Result  RiconciliazioneResultType `xml:"http://www.csi.it/epay/epaywso/types Result"`
+}
+
+// RiconciliazioneRicercaProvvisoriPagoPARequest asks for provvisori.
+type RiconciliazioneRicercaProvvisoriPagoPARequest struct {
+	XMLName                 struct{}                          `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types RicercaProvvisoriPagoPARequest"`
+	CFEnteCreditore         string                            `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CFEnteCreditore,omitempty"`
+	ElencoCausaliVersamenti *RiconciliazioneElencoCausaliType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ElencoCausaliVersamenti"`
+	AnnoEsercizio           int                               `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types AnnoEsercizio"`
+	DataProvvisorioDal      Date                              `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataProvvisorioDal"`
+	DataProvvisorioAl       Date                              `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataProvvisorioAl"`
+	NumeroProvvisorioDal    *int                              `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroProvvisorioDal"`
+	NumeroProvvisorioAl     *int                              `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroProvvisorioAl"`
+	Stato                   string                            `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Stato,omitempty"`
+}
+
+// RiconciliazioneRicercaProvvisoriPagoPAResponse lists them.
+type RiconciliazioneRicercaProvvisoriPagoPAResponse struct {
+	XMLName          struct{}                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types RicercaProvvisoriPagoPAResponse"`
+	Result           RiconciliazioneResultType            `xml:"http://www.csi.it/epay/epaywso/types Result"`
+	ElencoProvvisori *RiconciliazioneElencoProvvisoriType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ElencoProvvisori"`
+}
+
+// RiconciliazioneEsitoFlussiPagoPARequest asks what became of a flow.
+type RiconciliazioneEsitoFlussiPagoPARequest struct {
+	XMLName                            struct{}      `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types EsitoFlussiPagoPARequest"`
+	IdMessaggio                        string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdMessaggio,omitempty"`
+	DataOraMessaggio                   DateTime      `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataOraMessaggio"`
+	CFEnteCreditore                    string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CFEnteCreditore,omitempty"`
+	DenominazioneEnte                  string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DenominazioneEnte,omitempty"`
+	IdPSP                              string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdPSP,omitempty"`
+	DenominazionePSP                   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DenominazionePSP,omitempty"`
+	IdentificativoFlusso               string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoFlusso,omitempty"`
+	IdentificativoUnivocoRegolamento   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoUnivocoRegolamento,omitempty"`
+	DataRegolamento                    Date          `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataRegolamento"`
+	NumeroTotalePagamentiFlusso        int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroTotalePagamentiFlusso"`
+	NumeroTotalePagamentiIntermediati  int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroTotalePagamentiIntermediati"`
+	ImportoTotalePagamentiFlusso       ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoTotalePagamentiFlusso"`
+	ImportoTotalePagamentiIntermediati ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoTotalePagamentiIntermediati"`
+	ProvvisorioAnno                    int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ProvvisorioAnno"`
+	ProvvisorioNumero                  int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ProvvisorioNumero"`
+}
+
+// RiconciliazioneEsitoFlussiPagoPAResponse says it: DA_ELABORARE, ELABORATO or
+// IN_ERRORE.
+type RiconciliazioneEsitoFlussiPagoPAResponse struct {
+	XMLName                    struct{}                  `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types EsitoFlussiPagoPAResponse"`
+	Result                     RiconciliazioneResultType `xml:"http://www.csi.it/epay/epaywso/types Result"`
+	StatoElaborazioneFlusso    string                    `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types StatoElaborazioneFlusso,omitempty"`
+	DettaglioEsitoElaborazione string                    `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DettaglioEsitoElaborazione,omitempty"`
+}
+
+// RiconciliazioneTrasmettiFlussiInErrorePagoPARequest lists flows that could
+// not be matched.
+type RiconciliazioneTrasmettiFlussiInErrorePagoPARequest struct {
+	XMLName       struct{}                               `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types TrasmettiFlussiInErrorePagoPARequest"`
+	TestataFlussi RiconciliazioneTestataFlussiErroreType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types TestataFlussi"`
+	RigheFlussi   *RiconciliazioneRigheFlussiType        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types RigheFlussi"`
+}
+
+// RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse answers it.
+type RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse struct {
+	XMLName struct{}                  `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types TrasmettiFlussiInErrorePagoPAResponse"`
+	Result  RiconciliazioneResultType `xml:"http://www.csi.it/epay/epaywso/types Result"`
+}
+
 // TestataListaCarico is the heading of new positions.
 type TestataListaCarico struct {
 	// Never used before, by any creditor of the region, for the same operation.
@@ -459,4 +584,294 @@ type ElencoAvvisiScaduti struct {
 // CorpoAvvisiScadutiType holds the expired notices.
 type CorpoAvvisiScadutiType struct {
 	ElencoAvvisiScaduti ElencoAvvisiScaduti `xml:"http://www.csi.it/epay/epaywso/epaywso2enti/types ElencoAvvisiScaduti"`
+}
+
+// TestataFlussiCompletiType is the heading of a flow.
+type TestataFlussiCompletiType struct {
+	// New at every sending, also of the same flow.
+	IdMessaggio     string `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types IdMessaggio,omitempty"`
+	CFEnteCreditore string `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types CFEnteCreditore,omitempty"`
+	// With IdPSP, what names the flow.
+	IdentificativoFlusso string `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types IdentificativoFlusso,omitempty"`
+	// Of the sending, not of the flow.
+	DataOraFlusso DateTime `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types DataOraFlusso"`
+	IdPSP         string   `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types IdPSP,omitempty"`
+}
+
+// CodiciFlussiCompletiType has one code for each synthesis row, repetitions
+// included.
+type CodiciFlussiCompletiType struct {
+	CodiceVersamento []string `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types CodiceVersamento,omitempty"`
+}
+
+// DatiAggiuntiviFlussiCompletiType says what the flow is about.
+type DatiAggiuntiviFlussiCompletiType struct {
+	ElencoCodiciVersamento CodiciFlussiCompletiType `xml:"http://www.csi.it/epay/epaywso/flussi-completi-psp/types ElencoCodiciVersamento"`
+}
+
+// TestataFlussoCompletoType is the heading of a flow.
+type TestataFlussoCompletoType struct {
+	IdMessaggio          string   `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdMessaggio,omitempty"`
+	DataOraMessaggio     DateTime `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DataOraMessaggio"`
+	CFEnteCreditore      string   `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto CFEnteCreditore,omitempty"`
+	DenominazioneEnte    string   `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DenominazioneEnte,omitempty"`
+	IdPSP                string   `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdPSP,omitempty"`
+	DenominazionePSP     string   `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DenominazionePSP,omitempty"`
+	IdentificativoFlusso string   `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdentificativoFlusso,omitempty"`
+	// The transfer that brings the money (TRN).
+	IdentificativoUnivocoRegolamento   string  `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdentificativoUnivocoRegolamento,omitempty"`
+	DataRegolamento                    Date    `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DataRegolamento"`
+	NumeroTotalePagamentiFlusso        int     `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto NumeroTotalePagamentiFlusso"`
+	NumeroTotalePagamentiIntermediati  int     `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto NumeroTotalePagamentiIntermediati"`
+	ImportoTotalePagamentiFlusso       Importo `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto ImportoTotalePagamentiFlusso"`
+	ImportoTotalePagamentiIntermediati Importo `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto ImportoTotalePagamentiIntermediati"`
+}
+
+// FlussoDettaglioType is one payment.
+type FlussoDettaglioType struct {
+	// Left out by the platform when it has no codice fiscale.
+	AnagraficaPagatore           *SoggettoType  `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto AnagraficaPagatore"`
+	DescrizioneCausaleVersamento string         `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DescrizioneCausaleVersamento,omitempty"`
+	Causale                      string         `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto Causale,omitempty"`
+	DataPagamento                DateTime       `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DataPagamento"`
+	EsitoPagamento               string         `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto EsitoPagamento,omitempty"`
+	ImportoSingoloVersamento     *ImportoSigned `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto ImportoSingoloVersamento"`
+	IndiceSingoloVersamento      int            `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IndiceSingoloVersamento,omitempty"`
+	Transactionid                string         `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto Transactionid,omitempty"`
+	// The IUV.
+	IdentificativoUnivocoVersamento string `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdentificativoUnivocoVersamento,omitempty"`
+	// The IUR.
+	IdentificativoUnivocoRiscossione string `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdentificativoUnivocoRiscossione,omitempty"`
+}
+
+// RigheDettaglioType are the payments of a row.
+type RigheDettaglioType struct {
+	SingolaRigaDettaglio []FlussoDettaglioType `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto SingolaRigaDettaglio"`
+}
+
+// FlussoSintesiType is what the flow brings for one accounting reference.
+type FlussoSintesiType struct {
+	IdFlusso                    string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto IdFlusso,omitempty"`
+	CodiceVersamento            string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto CodiceVersamento,omitempty"`
+	DescrizioneCodiceVersamento string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DescrizioneCodiceVersamento,omitempty"`
+	DatiSpecificiDiRiscossione  string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto DatiSpecificiDiRiscossione,omitempty"`
+	ImportoQuotaAggregazione    ImportoSigned `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto ImportoQuotaAggregazione"`
+	NroPagamentiAggregazione    int           `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto NroPagamentiAggregazione,omitempty"`
+	Capitolo                    string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto Capitolo,omitempty"`
+	Articolo                    string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto Articolo,omitempty"`
+	PdC                         string        `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto PdC,omitempty"`
+	ProgressivoFlussoSintetico  int           `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto ProgressivoFlussoSintetico,omitempty"`
+	AccertamentoAnno            int           `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto AccertamentoAnno,omitempty"`
+	AccertamentoNumero          int           `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto AccertamentoNumero,omitempty"`
+	// Payments unknown to the platform are left out: they need not add up to the
+	// row.
+	RigheDettaglio *RigheDettaglioType `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto RigheDettaglio"`
+}
+
+// RigheSintesiType are the rows of the synthesis.
+type RigheSintesiType struct {
+	SingolaRigaSintesi []FlussoSintesiType `xml:"http://www.csi.it/epay/epaywso/FlussoCompleto SingolaRigaSintesi"`
+}
+
+// TestataRendicontazioneType is the heading of a flow.
+type TestataRendicontazioneType struct {
+	IdMessaggio          string `xml:"http://www.csi.it/epay/epaywso/rendicontazione IdMessaggio,omitempty"`
+	CFEnteCreditore      string `xml:"http://www.csi.it/epay/epaywso/rendicontazione CFEnteCreditore,omitempty"`
+	IdPSP                string `xml:"http://www.csi.it/epay/epaywso/rendicontazione IdPSP,omitempty"`
+	IdentificativoFlusso string `xml:"http://www.csi.it/epay/epaywso/rendicontazione IdentificativoFlusso,omitempty"`
+}
+
+// CodiciRendicontazioneType are the kinds of payment in the flow.
+type CodiciRendicontazioneType struct {
+	CodiceVersamento []string `xml:"http://www.csi.it/epay/epaywso/rendicontazione CodiceVersamento,omitempty"`
+}
+
+// DatiAggiuntiviRendicontazioneType says what the flow is about.
+type DatiAggiuntiviRendicontazioneType struct {
+	ElencoCodiciVersamento CodiciRendicontazioneType `xml:"http://www.csi.it/epay/epaywso/rendicontazione ElencoCodiciVersamento"`
+}
+
+// IdentificativoMittenteType names the PSP.
+type IdentificativoMittenteType struct {
+	// G: codice fiscale, A: ABI, B: BIC.
+	TipoIdentificativoUnivoco   string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ tipoIdentificativoUnivoco,omitempty"`
+	CodiceIdentificativoUnivoco string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ codiceIdentificativoUnivoco,omitempty"`
+}
+
+// IstitutoMittenteType is the PSP.
+type IstitutoMittenteType struct {
+	IdentificativoUnivocoMittente IdentificativoMittenteType `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ identificativoUnivocoMittente"`
+	DenominazioneMittente         string                     `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ denominazioneMittente,omitempty"`
+}
+
+// IdentificativoRiceventeType names the creditor.
+type IdentificativoRiceventeType struct {
+	TipoIdentificativoUnivoco   string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ tipoIdentificativoUnivoco,omitempty"`
+	CodiceIdentificativoUnivoco string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ codiceIdentificativoUnivoco,omitempty"`
+}
+
+// IstitutoRiceventeType is the creditor.
+type IstitutoRiceventeType struct {
+	IdentificativoUnivocoRicevente IdentificativoRiceventeType `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ identificativoUnivocoRicevente"`
+	DenominazioneRicevente         string                      `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ denominazioneRicevente,omitempty"`
+}
+
+// DatiSingoliPagamentiType is one payment.
+type DatiSingoliPagamentiType struct {
+	// The IUV.
+	IdentificativoUnivocoVersamento string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ identificativoUnivocoVersamento,omitempty"`
+	// The IUR.
+	IdentificativoUnivocoRiscossione string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ identificativoUnivocoRiscossione,omitempty"`
+	IndiceDatiSingoloPagamento       int    `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ indiceDatiSingoloPagamento,omitempty"`
+	// Negative when it was revoked.
+	SingoloImportoPagato ImportoSigned `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ singoloImportoPagato"`
+	// 0 paid, 3 revoked, 9 paid without an RPT.
+	CodiceEsitoSingoloPagamento string `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ codiceEsitoSingoloPagamento,omitempty"`
+	DataEsitoSingoloPagamento   Date   `xml:"http://www.digitpa.gov.it/schemas/2011/Pagamenti/ dataEsitoSingoloPagamento"`
+}
+
+// RiconciliazioneTestataFlussoRiconciliazioneType is the heading of a flow.
+type RiconciliazioneTestataFlussoRiconciliazioneType struct {
+	IdMessaggio                        string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdMessaggio,omitempty"`
+	DataOraMessaggio                   DateTime      `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataOraMessaggio"`
+	CFEnteCreditore                    string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CFEnteCreditore,omitempty"`
+	DenominazioneEnte                  string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DenominazioneEnte,omitempty"`
+	IdPSP                              string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdPSP,omitempty"`
+	DenominazionePSP                   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DenominazionePSP,omitempty"`
+	IdentificativoFlusso               string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoFlusso,omitempty"`
+	IdentificativoUnivocoRegolamento   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoUnivocoRegolamento,omitempty"`
+	DataRegolamento                    Date          `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataRegolamento"`
+	NumeroTotalePagamentiFlusso        int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroTotalePagamentiFlusso"`
+	NumeroTotalePagamentiIntermediati  int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroTotalePagamentiIntermediati"`
+	ImportoTotalePagamentiFlusso       ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoTotalePagamentiFlusso"`
+	ImportoTotalePagamentiIntermediati ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoTotalePagamentiIntermediati"`
+	ProvvisorioAnno                    int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ProvvisorioAnno"`
+	ProvvisorioNumero                  int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ProvvisorioNumero"`
+}
+
+// RiconciliazionePersonaFisicaType is the name of a natural person, surname
+// first.
+type RiconciliazionePersonaFisicaType struct {
+	Cognome string `xml:"http://www.csi.it/epay/epaywso/types Cognome,omitempty"`
+	Nome    string `xml:"http://www.csi.it/epay/epaywso/types Nome,omitempty"`
+}
+
+// RiconciliazionePersonaGiuridicaType is the name of a legal person.
+type RiconciliazionePersonaGiuridicaType struct {
+	RagioneSociale string `xml:"http://www.csi.it/epay/epaywso/types RagioneSociale,omitempty"`
+}
+
+// RiconciliazioneSoggettoType is a natural person or a legal one. Personal
+// data: never logged.
+type RiconciliazioneSoggettoType struct {
+	PersonaFisica                *RiconciliazionePersonaFisicaType    `xml:"http://www.csi.it/epay/epaywso/types PersonaFisica"`
+	PersonaGiuridica             *RiconciliazionePersonaGiuridicaType `xml:"http://www.csi.it/epay/epaywso/types PersonaGiuridica"`
+	IdentificativoUnivocoFiscale string                               `xml:"http://www.csi.it/epay/epaywso/types IdentificativoUnivocoFiscale,omitempty"`
+	Indirizzo                    string                               `xml:"http://www.csi.it/epay/epaywso/types Indirizzo,omitempty"`
+	Civico                       string                               `xml:"http://www.csi.it/epay/epaywso/types Civico,omitempty"`
+	CAP                          string                               `xml:"http://www.csi.it/epay/epaywso/types CAP,omitempty"`
+	Localita                     string                               `xml:"http://www.csi.it/epay/epaywso/types Localita,omitempty"`
+	Provincia                    string                               `xml:"http://www.csi.it/epay/epaywso/types Provincia,omitempty"`
+	Nazione                      string                               `xml:"http://www.csi.it/epay/epaywso/types Nazione,omitempty"`
+	EMail                        string                               `xml:"http://www.csi.it/epay/epaywso/types EMail,omitempty"`
+}
+
+// RiconciliazioneFlussoDettaglioType is one payment.
+type RiconciliazioneFlussoDettaglioType struct {
+	AnagraficaPagatore               *RiconciliazioneSoggettoType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types AnagraficaPagatore"`
+	DescrizioneCausaleVersamento     string                       `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DescrizioneCausaleVersamento,omitempty"`
+	Causale                          string                       `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Causale,omitempty"`
+	DataPagamento                    DateTime                     `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataPagamento"`
+	EsitoPagamento                   string                       `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types EsitoPagamento,omitempty"`
+	ImportoSingoloVersamento         *ImportoSigned               `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoSingoloVersamento"`
+	IndiceSingoloVersamento          *int                         `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IndiceSingoloVersamento"`
+	Transactionid                    string                       `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Transactionid,omitempty"`
+	IdentificativoUnivocoVersamento  string                       `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoUnivocoVersamento,omitempty"`
+	IdentificativoUnivocoRiscossione string                       `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoUnivocoRiscossione,omitempty"`
+}
+
+// RiconciliazioneRigheDettaglioType are the payments of a row.
+type RiconciliazioneRigheDettaglioType struct {
+	SingolaRigaDettaglio []RiconciliazioneFlussoDettaglioType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types SingolaRigaDettaglio"`
+}
+
+// RiconciliazioneFlussoSintesiType is what the flow brings for one accounting
+// reference.
+type RiconciliazioneFlussoSintesiType struct {
+	CodiceVersamento            string                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CodiceVersamento,omitempty"`
+	DescrizioneCodiceVersamento string                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DescrizioneCodiceVersamento,omitempty"`
+	DatiSpecificiDiRiscossione  string                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DatiSpecificiDiRiscossione,omitempty"`
+	ImportoQuotaAggregazione    ImportoSigned                      `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoQuotaAggregazione"`
+	NroPagamentiAggregazione    int                                `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NroPagamentiAggregazione"`
+	Capitolo                    string                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Capitolo,omitempty"`
+	Articolo                    string                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Articolo,omitempty"`
+	PdC                         string                             `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types PdC,omitempty"`
+	ProgressivoFlussoSintetico  NullInt                            `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ProgressivoFlussoSintetico"`
+	AccertamentoAnno            NullInt                            `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types AccertamentoAnno"`
+	AccertamentoNro             NullInt                            `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types AccertamentoNro"`
+	RigheDettaglio              *RiconciliazioneRigheDettaglioType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types RigheDettaglio"`
+}
+
+// RiconciliazioneRigheSintesiType are the rows of the synthesis.
+type RiconciliazioneRigheSintesiType struct {
+	SingolaRigaSintesi []RiconciliazioneFlussoSintesiType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types SingolaRigaSintesi"`
+}
+
+// RiconciliazioneResultType is a result code with its message.
+type RiconciliazioneResultType struct {
+	Codice    string `xml:"http://www.csi.it/epay/epaywso/types Codice,omitempty"`
+	Messaggio string `xml:"http://www.csi.it/epay/epaywso/types Messaggio,omitempty"`
+}
+
+// RiconciliazioneElencoCausaliType are the descriptions of transfers to look
+// for.
+type RiconciliazioneElencoCausaliType struct {
+	CausaleVersamento []string `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CausaleVersamento,omitempty"`
+}
+
+// RiconciliazioneProvvisorioType is money that the treasurer announced and
+// nobody has booked yet.
+type RiconciliazioneProvvisorioType struct {
+	AnnoEsercizio     int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types AnnoEsercizio"`
+	Numero            int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Numero"`
+	Data              Date          `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Data"`
+	Importo           ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Importo"`
+	CausaleVersamento string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CausaleVersamento,omitempty"`
+	// VALIDO or ANNULLATO.
+	Stato    string `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Stato,omitempty"`
+	Soggetto string `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Soggetto,omitempty"`
+}
+
+// RiconciliazioneElencoProvvisoriType are provvisori.
+type RiconciliazioneElencoProvvisoriType struct {
+	Provvisorio []RiconciliazioneProvvisorioType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types Provvisorio"`
+}
+
+// RiconciliazioneTestataFlussiErroreType is the heading of a list of flows.
+type RiconciliazioneTestataFlussiErroreType struct {
+	IdMessaggio       string   `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdMessaggio,omitempty"`
+	DataOraMessaggio  DateTime `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataOraMessaggio"`
+	CFEnteCreditore   string   `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CFEnteCreditore,omitempty"`
+	DenominazioneEnte string   `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DenominazioneEnte,omitempty"`
+}
+
+// RiconciliazioneFlussiInErroreType is one of them.
+type RiconciliazioneFlussiInErroreType struct {
+	IdPsp                              string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdPsp,omitempty"`
+	DenominazionePSP                   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DenominazionePSP,omitempty"`
+	IdentificativoFlusso               string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoFlusso,omitempty"`
+	IdentificativoUnivocoRegolamento   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types IdentificativoUnivocoRegolamento,omitempty"`
+	DataRegolamento                    Date          `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DataRegolamento"`
+	NumeroTotalePagamentiFlusso        int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroTotalePagamentiFlusso"`
+	NumeroTotalePagamentiIntermediati  int           `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types NumeroTotalePagamentiIntermediati"`
+	ImportoTotalePagamentiFlusso       ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoTotalePagamentiFlusso"`
+	ImportoTotalePagamentiIntermediati ImportoSigned `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types ImportoTotalePagamentiIntermediati"`
+	CodiceVersamento                   string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CodiceVersamento,omitempty"`
+	CodiceErrore                       string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types CodiceErrore,omitempty"`
+	DescrizioneErrore                  string        `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types DescrizioneErrore,omitempty"`
+}
+
+// RiconciliazioneRigheFlussiType are flows that could not be matched.
+type RiconciliazioneRigheFlussiType struct {
+	FlussoErrato []RiconciliazioneFlussiInErroreType `xml:"http://www.csi.it/epay/epaywso/riconciliazione-versamenti-psp/types FlussoErrato"`
 }

@@ -3,6 +3,7 @@ package epaywso
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"unicode/utf8"
@@ -90,6 +91,21 @@ func text(name, v string, n need, l textLimits) error {
 	return nil
 }
 
+// unbounded is the limit of a list that has none.
+const unbounded = math.MaxInt
+
+func texts(name string, vs []string, least, most int, l textLimits) error {
+	if len(vs) < least || len(vs) > most {
+		return invalid(name, "%d of them, not from %d to %d", len(vs), least, most)
+	}
+	for i, v := range vs {
+		if err := text(fmt.Sprintf("%s[%d]", name, i+1), v, required, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // intLimits are the bounds of a number, both allowed and both above 0.
 type intLimits struct{ min, max int }
 
@@ -110,6 +126,40 @@ func amount(name string, v *Importo) error {
 	}
 	return nil
 }
+
+// signedLimits are the limits of an amount that may be negative; those that are
+// zero do not limit it.
+type signedLimits struct {
+	min, max ImportoSigned
+	digits   int // totalDigits: the significant ones, on both sides of the point
+}
+
+func signed(name string, v *ImportoSigned, l signedLimits) error {
+	if v == nil {
+		return nil
+	}
+	n, digits := *v, 0
+	for range 2 {
+		if n%10 == 0 {
+			n /= 10 // a zero after the point is not significant
+		} else {
+			break
+		}
+	}
+	for ; n != 0; n /= 10 {
+		digits++
+	}
+	switch {
+	case l.digits > 0 && digits > l.digits, digits > maxSignedDigits:
+		return invalid(name, "more digits than allowed")
+	case l.min != l.max && (*v < l.min || *v > l.max):
+		return invalid(name, "outside the limits")
+	}
+	return nil
+}
+
+// maxSignedDigits are those of maxSigned.
+const maxSignedDigits = 18
 
 // moment checks a day or an instant.
 func moment(name string, v interface {

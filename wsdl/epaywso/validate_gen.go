@@ -27,6 +27,18 @@ var (
 	string250Type         = textLimits{minLength: 1, maxLength: 250}
 	tipoVersamentoType    = textLimits{minLength: 1, maxLength: 4}
 	string2000Type        = textLimits{minLength: 1, maxLength: 2000}
+	importoSignedType     = signedLimits{digits: 10, min: -99999999_99, max: 999999999_99}
+	string135Type         = textLimits{minLength: 1, maxLength: 135}
+	versione              = textLimits{minLength: 1, maxLength: 16, values: []string{"1.0", "1.1"}}
+	testo35               = textLimits{minLength: 1, maxLength: 35}
+	tipoMittente          = textLimits{minLength: 1, maxLength: 1, values: []string{"G", "A", "B"}}
+	testo70               = textLimits{minLength: 3, maxLength: 70}
+	tipoRicevente         = textLimits{minLength: 1, maxLength: 1, values: []string{"G"}}
+	numeroPagamenti       = intLimits{min: 1, max: 999999999999999}
+	importoTotale         = signedLimits{digits: 18}
+	indice                = intLimits{min: 1, max: 5}
+	importo               = signedLimits{digits: 12}
+	esitoPagamento        = textLimits{pattern: regexp.MustCompile(`\A(?:[0-9]{1,1})\z`), values: []string{"0", "3", "9"}}
 )
 
 // Validate checks a whole message against the limits of its schema. Its error
@@ -108,6 +120,144 @@ func (v *TrasmettiAvvisiScadutiRequest) Validate() error {
 	return in("TrasmettiAvvisiScadutiRequest", first(
 		in("Testata", v.Testata.Validate()),
 		in("CorpoAvvisiScaduti", v.CorpoAvvisiScaduti.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *TrasmettiFlussiPagoPARequest) Validate() error {
+	return in("TrasmettiFlussiPagoPARequest", first(
+		in("Testata", v.Testata.Validate()),
+		binary("FlussoCompleto", v.FlussoCompleto),
+		in("DatiAggiuntivi", v.DatiAggiuntivi.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *TrasmettiFlussiPagoPAResponse) Validate() error {
+	return in("TrasmettiFlussiPagoPAResponse", first(
+		in("Result", v.Result.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *FlussoCompleto) Validate() error {
+	return in("FlussoCompleto", first(
+		in("TestataFlusso", v.TestataFlusso.Validate()),
+		in("RigheSintesi", v.RigheSintesi.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *TrasmettiFlussoRendicontazioneRequest) Validate() error {
+	return in("TrasmettiFlussoRendicontazioneRequest", first(
+		in("Testata", v.Testata.Validate()),
+		binary("FlussoRiversamento", v.FlussoRiversamento),
+		in("DatiAggiuntivi", v.DatiAggiuntivi.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *FlussoRiversamento) Validate() error {
+	return in("FlussoRiversamento", first(
+		text("versioneOggetto", v.VersioneOggetto, required, versione),
+		text("identificativoFlusso", v.IdentificativoFlusso, required, testo35),
+		moment("dataOraFlusso", v.DataOraFlusso, required),
+		text("identificativoUnivocoRegolamento", v.IdentificativoUnivocoRegolamento, required, testo35),
+		moment("dataRegolamento", v.DataRegolamento, required),
+		in("istitutoMittente", v.IstitutoMittente.Validate()),
+		text("codiceBicBancaDiRiversamento", v.CodiceBicBancaDiRiversamento, optional, testo35),
+		in("istitutoRicevente", v.IstitutoRicevente.Validate()),
+		integer("numeroTotalePagamenti", v.NumeroTotalePagamenti, required, numeroPagamenti),
+		signed("importoTotalePagamenti", &v.ImportoTotalePagamenti, importoTotale),
+		list("datiSingoliPagamenti", v.DatiSingoliPagamenti, 1, unbounded),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneTrasmettiFlussiPagoPARequest) Validate() error {
+	return in("TrasmettiFlussiPagoPARequest", first(
+		in("TestataFlusso", v.TestataFlusso.Validate()),
+		in("RigheSintesi", v.RigheSintesi.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneTrasmettiFlussiPagoPAResponse) Validate() error {
+	return in("TrasmettiFlussiPagoPAResponse", first(
+		in("Result", v.Result.Validate()),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneRicercaProvvisoriPagoPARequest) Validate() error {
+	return in("RicercaProvvisoriPagoPARequest", first(
+		text("CFEnteCreditore", v.CFEnteCreditore, required, textLimits{}),
+		child("ElencoCausaliVersamenti", v.ElencoCausaliVersamenti, optional),
+		moment("DataProvvisorioDal", v.DataProvvisorioDal, optional),
+		moment("DataProvvisorioAl", v.DataProvvisorioAl, optional),
+		text("Stato", v.Stato, optional, textLimits{}),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneRicercaProvvisoriPagoPAResponse) Validate() error {
+	return in("RicercaProvvisoriPagoPAResponse", first(
+		in("Result", v.Result.Validate()),
+		child("ElencoProvvisori", v.ElencoProvvisori, optional),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneEsitoFlussiPagoPARequest) Validate() error {
+	return in("EsitoFlussiPagoPARequest", first(
+		text("IdMessaggio", v.IdMessaggio, required, textLimits{}),
+		moment("DataOraMessaggio", v.DataOraMessaggio, required),
+		text("CFEnteCreditore", v.CFEnteCreditore, required, textLimits{}),
+		text("DenominazioneEnte", v.DenominazioneEnte, required, textLimits{}),
+		text("IdPSP", v.IdPSP, required, textLimits{}),
+		text("DenominazionePSP", v.DenominazionePSP, required, textLimits{}),
+		text("IdentificativoFlusso", v.IdentificativoFlusso, required, textLimits{}),
+		text("IdentificativoUnivocoRegolamento", v.IdentificativoUnivocoRegolamento, required, textLimits{}),
+		moment("DataRegolamento", v.DataRegolamento, required),
+		signed("ImportoTotalePagamentiFlusso", &v.ImportoTotalePagamentiFlusso, signedLimits{}),
+		signed("ImportoTotalePagamentiIntermediati", &v.ImportoTotalePagamentiIntermediati, signedLimits{}),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneEsitoFlussiPagoPAResponse) Validate() error {
+	return in("EsitoFlussiPagoPAResponse", first(
+		in("Result", v.Result.Validate()),
+		text("StatoElaborazioneFlusso", v.StatoElaborazioneFlusso, required, textLimits{}),
+		text("DettaglioEsitoElaborazione", v.DettaglioEsitoElaborazione, optional, textLimits{}),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneTrasmettiFlussiInErrorePagoPARequest) Validate() error {
+	return in("TrasmettiFlussiInErrorePagoPARequest", first(
+		in("TestataFlussi", v.TestataFlussi.Validate()),
+		child("RigheFlussi", v.RigheFlussi, optional),
+	))
+}
+
+// Validate checks a whole message against the limits of its schema. Its error
+// is an [*InvalidError] and names the first element that is wrong.
+func (v *RiconciliazioneTrasmettiFlussiInErrorePagoPAResponse) Validate() error {
+	return in("TrasmettiFlussiInErrorePagoPAResponse", first(
+		in("Result", v.Result.Validate()),
 	))
 }
 
@@ -583,5 +733,352 @@ func (v *ElencoAvvisiScaduti) Validate() error {
 func (v *CorpoAvvisiScadutiType) Validate() error {
 	return first(
 		in("ElencoAvvisiScaduti", v.ElencoAvvisiScaduti.Validate()),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *TestataFlussiCompletiType) Validate() error {
+	return first(
+		text("IdMessaggio", v.IdMessaggio, required, string35Type),
+		text("CFEnteCreditore", v.CFEnteCreditore, required, string35Type),
+		text("IdentificativoFlusso", v.IdentificativoFlusso, required, string35Type),
+		moment("DataOraFlusso", v.DataOraFlusso, required),
+		text("IdPSP", v.IdPSP, required, string35Type),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *CodiciFlussiCompletiType) Validate() error {
+	return first(
+		texts("CodiceVersamento", v.CodiceVersamento, 1, unbounded, codiceVersamentoType),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *DatiAggiuntiviFlussiCompletiType) Validate() error {
+	return first(
+		in("ElencoCodiciVersamento", v.ElencoCodiciVersamento.Validate()),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *TestataFlussoCompletoType) Validate() error {
+	return first(
+		text("IdMessaggio", v.IdMessaggio, required, string35Type),
+		moment("DataOraMessaggio", v.DataOraMessaggio, required),
+		text("CFEnteCreditore", v.CFEnteCreditore, required, string35Type),
+		text("DenominazioneEnte", v.DenominazioneEnte, required, string70Type),
+		text("IdPSP", v.IdPSP, required, string35Type),
+		text("DenominazionePSP", v.DenominazionePSP, required, string70Type),
+		text("IdentificativoFlusso", v.IdentificativoFlusso, required, string35Type),
+		text("IdentificativoUnivocoRegolamento", v.IdentificativoUnivocoRegolamento, required, string35Type),
+		moment("DataRegolamento", v.DataRegolamento, required),
+		amount("ImportoTotalePagamentiFlusso", &v.ImportoTotalePagamentiFlusso),
+		amount("ImportoTotalePagamentiIntermediati", &v.ImportoTotalePagamentiIntermediati),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *FlussoDettaglioType) Validate() error {
+	return first(
+		child("AnagraficaPagatore", v.AnagraficaPagatore, required),
+		text("DescrizioneCausaleVersamento", v.DescrizioneCausaleVersamento, optional, string200Type),
+		text("Causale", v.Causale, optional, string135Type),
+		moment("DataPagamento", v.DataPagamento, optional),
+		text("EsitoPagamento", v.EsitoPagamento, optional, string70Type),
+		signed("ImportoSingoloVersamento", v.ImportoSingoloVersamento, importoSignedType),
+		integer("IndiceSingoloVersamento", v.IndiceSingoloVersamento, optional, numero6CifreType),
+		text("Transactionid", v.Transactionid, optional, string70Type),
+		text("IdentificativoUnivocoVersamento", v.IdentificativoUnivocoVersamento, optional, string70Type),
+		text("IdentificativoUnivocoRiscossione", v.IdentificativoUnivocoRiscossione, optional, string70Type),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RigheDettaglioType) Validate() error {
+	return first(
+		list("SingolaRigaDettaglio", v.SingolaRigaDettaglio, 0, unbounded),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *FlussoSintesiType) Validate() error {
+	return first(
+		text("IdFlusso", v.IdFlusso, required, string35Type),
+		text("CodiceVersamento", v.CodiceVersamento, required, codiceVersamentoType),
+		text("DescrizioneCodiceVersamento", v.DescrizioneCodiceVersamento, optional, string500Type),
+		text("DatiSpecificiDiRiscossione", v.DatiSpecificiDiRiscossione, required, string70Type),
+		signed("ImportoQuotaAggregazione", &v.ImportoQuotaAggregazione, importoSignedType),
+		integer("NroPagamentiAggregazione", v.NroPagamentiAggregazione, required, numero6CifreType),
+		text("Capitolo", v.Capitolo, optional, string200Type),
+		text("Articolo", v.Articolo, optional, string200Type),
+		text("PdC", v.PdC, optional, string200Type),
+		integer("ProgressivoFlussoSintetico", v.ProgressivoFlussoSintetico, optional, numero6CifreType),
+		integer("AccertamentoAnno", v.AccertamentoAnno, optional, annoType),
+		integer("AccertamentoNumero", v.AccertamentoNumero, optional, numero6CifreType),
+		child("RigheDettaglio", v.RigheDettaglio, optional),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RigheSintesiType) Validate() error {
+	return first(
+		list("SingolaRigaSintesi", v.SingolaRigaSintesi, 1, unbounded),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *TestataRendicontazioneType) Validate() error {
+	return first(
+		text("IdMessaggio", v.IdMessaggio, required, string35Type),
+		text("CFEnteCreditore", v.CFEnteCreditore, required, string35Type),
+		text("IdPSP", v.IdPSP, required, string35Type),
+		text("IdentificativoFlusso", v.IdentificativoFlusso, required, string35Type),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *CodiciRendicontazioneType) Validate() error {
+	return first(
+		texts("CodiceVersamento", v.CodiceVersamento, 1, unbounded, codiceVersamentoType),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *DatiAggiuntiviRendicontazioneType) Validate() error {
+	return first(
+		in("ElencoCodiciVersamento", v.ElencoCodiciVersamento.Validate()),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *IdentificativoMittenteType) Validate() error {
+	return first(
+		text("tipoIdentificativoUnivoco", v.TipoIdentificativoUnivoco, required, tipoMittente),
+		text("codiceIdentificativoUnivoco", v.CodiceIdentificativoUnivoco, required, testo35),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *IstitutoMittenteType) Validate() error {
+	return first(
+		in("identificativoUnivocoMittente", v.IdentificativoUnivocoMittente.Validate()),
+		text("denominazioneMittente", v.DenominazioneMittente, optional, testo70),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *IdentificativoRiceventeType) Validate() error {
+	return first(
+		text("tipoIdentificativoUnivoco", v.TipoIdentificativoUnivoco, required, tipoRicevente),
+		text("codiceIdentificativoUnivoco", v.CodiceIdentificativoUnivoco, required, testo35),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *IstitutoRiceventeType) Validate() error {
+	return first(
+		in("identificativoUnivocoRicevente", v.IdentificativoUnivocoRicevente.Validate()),
+		text("denominazioneRicevente", v.DenominazioneRicevente, optional, testo70),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *DatiSingoliPagamentiType) Validate() error {
+	return first(
+		text("identificativoUnivocoVersamento", v.IdentificativoUnivocoVersamento, required, testo35),
+		text("identificativoUnivocoRiscossione", v.IdentificativoUnivocoRiscossione, required, testo35),
+		integer("indiceDatiSingoloPagamento", v.IndiceDatiSingoloPagamento, optional, indice),
+		signed("singoloImportoPagato", &v.SingoloImportoPagato, importo),
+		text("codiceEsitoSingoloPagamento", v.CodiceEsitoSingoloPagamento, required, esitoPagamento),
+		moment("dataEsitoSingoloPagamento", v.DataEsitoSingoloPagamento, required),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneTestataFlussoRiconciliazioneType) Validate() error {
+	return first(
+		text("IdMessaggio", v.IdMessaggio, required, textLimits{}),
+		moment("DataOraMessaggio", v.DataOraMessaggio, required),
+		text("CFEnteCreditore", v.CFEnteCreditore, required, textLimits{}),
+		text("DenominazioneEnte", v.DenominazioneEnte, required, textLimits{}),
+		text("IdPSP", v.IdPSP, required, textLimits{}),
+		text("DenominazionePSP", v.DenominazionePSP, required, textLimits{}),
+		text("IdentificativoFlusso", v.IdentificativoFlusso, required, textLimits{}),
+		text("IdentificativoUnivocoRegolamento", v.IdentificativoUnivocoRegolamento, required, textLimits{}),
+		moment("DataRegolamento", v.DataRegolamento, required),
+		signed("ImportoTotalePagamentiFlusso", &v.ImportoTotalePagamentiFlusso, signedLimits{}),
+		signed("ImportoTotalePagamentiIntermediati", &v.ImportoTotalePagamentiIntermediati, signedLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazionePersonaFisicaType) Validate() error {
+	return first(
+		text("Cognome", v.Cognome, required, textLimits{}),
+		text("Nome", v.Nome, required, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazionePersonaGiuridicaType) Validate() error {
+	return first(
+		text("RagioneSociale", v.RagioneSociale, required, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneSoggettoType) Validate() error {
+	return first(
+		child("PersonaFisica", v.PersonaFisica, optional),
+		child("PersonaGiuridica", v.PersonaGiuridica, optional),
+		text("IdentificativoUnivocoFiscale", v.IdentificativoUnivocoFiscale, required, textLimits{}),
+		text("Indirizzo", v.Indirizzo, optional, textLimits{}),
+		text("Civico", v.Civico, optional, textLimits{}),
+		text("CAP", v.CAP, optional, textLimits{}),
+		text("Localita", v.Localita, optional, textLimits{}),
+		text("Provincia", v.Provincia, optional, textLimits{}),
+		text("Nazione", v.Nazione, optional, textLimits{}),
+		text("EMail", v.EMail, optional, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneFlussoDettaglioType) Validate() error {
+	return first(
+		child("AnagraficaPagatore", v.AnagraficaPagatore, optional),
+		text("DescrizioneCausaleVersamento", v.DescrizioneCausaleVersamento, optional, textLimits{}),
+		text("Causale", v.Causale, optional, textLimits{}),
+		moment("DataPagamento", v.DataPagamento, optional),
+		text("EsitoPagamento", v.EsitoPagamento, optional, textLimits{}),
+		signed("ImportoSingoloVersamento", v.ImportoSingoloVersamento, signedLimits{}),
+		text("Transactionid", v.Transactionid, optional, textLimits{}),
+		text("IdentificativoUnivocoVersamento", v.IdentificativoUnivocoVersamento, optional, textLimits{}),
+		text("IdentificativoUnivocoRiscossione", v.IdentificativoUnivocoRiscossione, optional, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneRigheDettaglioType) Validate() error {
+	return first(
+		list("SingolaRigaDettaglio", v.SingolaRigaDettaglio, 1, unbounded),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneFlussoSintesiType) Validate() error {
+	return first(
+		text("CodiceVersamento", v.CodiceVersamento, required, textLimits{}),
+		text("DescrizioneCodiceVersamento", v.DescrizioneCodiceVersamento, optional, textLimits{}),
+		text("DatiSpecificiDiRiscossione", v.DatiSpecificiDiRiscossione, required, textLimits{}),
+		signed("ImportoQuotaAggregazione", &v.ImportoQuotaAggregazione, signedLimits{}),
+		text("Capitolo", v.Capitolo, optional, textLimits{}),
+		text("Articolo", v.Articolo, optional, textLimits{}),
+		text("PdC", v.PdC, optional, textLimits{}),
+		child("RigheDettaglio", v.RigheDettaglio, optional),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneRigheSintesiType) Validate() error {
+	return first(
+		list("SingolaRigaSintesi", v.SingolaRigaSintesi, 1, unbounded),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneResultType) Validate() error {
+	return first(
+		text("Codice", v.Codice, required, textLimits{}),
+		text("Messaggio", v.Messaggio, optional, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneElencoCausaliType) Validate() error {
+	return first(
+		texts("CausaleVersamento", v.CausaleVersamento, 1, unbounded, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneProvvisorioType) Validate() error {
+	return first(
+		moment("Data", v.Data, required),
+		signed("Importo", &v.Importo, signedLimits{}),
+		text("CausaleVersamento", v.CausaleVersamento, required, textLimits{}),
+		text("Stato", v.Stato, required, textLimits{}),
+		text("Soggetto", v.Soggetto, required, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneElencoProvvisoriType) Validate() error {
+	return first(
+		list("Provvisorio", v.Provvisorio, 1, unbounded),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneTestataFlussiErroreType) Validate() error {
+	return first(
+		text("IdMessaggio", v.IdMessaggio, required, textLimits{}),
+		moment("DataOraMessaggio", v.DataOraMessaggio, required),
+		text("CFEnteCreditore", v.CFEnteCreditore, required, textLimits{}),
+		text("DenominazioneEnte", v.DenominazioneEnte, required, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneFlussiInErroreType) Validate() error {
+	return first(
+		text("IdPsp", v.IdPsp, required, textLimits{}),
+		text("DenominazionePSP", v.DenominazionePSP, required, textLimits{}),
+		text("IdentificativoFlusso", v.IdentificativoFlusso, required, textLimits{}),
+		text("IdentificativoUnivocoRegolamento", v.IdentificativoUnivocoRegolamento, required, textLimits{}),
+		moment("DataRegolamento", v.DataRegolamento, required),
+		signed("ImportoTotalePagamentiFlusso", &v.ImportoTotalePagamentiFlusso, signedLimits{}),
+		signed("ImportoTotalePagamentiIntermediati", &v.ImportoTotalePagamentiIntermediati, signedLimits{}),
+		text("CodiceVersamento", v.CodiceVersamento, optional, textLimits{}),
+		text("CodiceErrore", v.CodiceErrore, required, textLimits{}),
+		text("DescrizioneErrore", v.DescrizioneErrore, required, textLimits{}),
+	)
+}
+
+// Validate checks what v holds as the Validate of a whole message does; paths
+// begin below v.
+func (v *RiconciliazioneRigheFlussiType) Validate() error {
+	return first(
+		list("FlussoErrato", v.FlussoErrato, 1, unbounded),
 	)
 }
