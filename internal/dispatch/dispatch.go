@@ -29,6 +29,15 @@ type Options struct {
 	// OverdueAfter is how long a queued batch may be without esito before a
 	// person is told. Default two hours.
 	OverdueAfter time.Duration
+	// ReconcileAfter is how long a queued batch may be without esito before it is
+	// given up and what it carried is told again under a new id. Default a day.
+	ReconcileAfter time.Duration
+	// SilentAfter is how long no esito at all may come, while batches wait for
+	// one, before a person is told that the platform seems to have stopped
+	// delivering. Default six hours.
+	SilentAfter time.Duration
+	// Positions is the REST interface; nil if there is none.
+	Positions Positions
 	// Log tells why a batch got no answer. Default: nobody.
 	Log *slog.Logger
 }
@@ -36,6 +45,9 @@ type Options struct {
 const (
 	defaultResendAfter  = 2 * time.Minute
 	defaultOverdueAfter = 2 * time.Hour
+
+	defaultReconcileAfter = 24 * time.Hour
+	defaultSilentAfter    = 6 * time.Hour
 )
 
 // Dispatch tells the platform what changed.
@@ -47,7 +59,9 @@ type Dispatch struct {
 	options Options
 
 	mu     sync.Mutex
-	looked map[multe.CreditorID]time.Time // when overdue batches were last looked for
+	looked map[multe.CreditorID]time.Time // when troubles were last looked for
+	heard  map[multe.CreditorID]time.Time // when an esito last came, as far as this process knows
+	began  time.Time
 }
 
 // New returns a Dispatch.
@@ -58,15 +72,22 @@ func New(s store.Store, g Gateway, now func() time.Time, random io.Reader, o Opt
 	if o.OverdueAfter <= 0 {
 		o.OverdueAfter = defaultOverdueAfter
 	}
+	if o.ReconcileAfter <= 0 {
+		o.ReconcileAfter = defaultReconcileAfter
+	}
+	if o.SilentAfter <= 0 {
+		o.SilentAfter = defaultSilentAfter
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Dispatch{store: s, gateway: g, now: now, random: random, options: o, looked: map[multe.CreditorID]time.Time{}}
+	return &Dispatch{store: s, gateway: g, now: now, random: random, options: o,
+		looked: map[multe.CreditorID]time.Time{}, heard: map[multe.CreditorID]time.Time{}, began: now()}
 }
 
 // Submit does one bounded round for every creditor: it seals at most one batch
-// for each of the two operations, sends what is due, and tells a person about
-// batches whose esito is overdue. An error is one of ours or of the store; a
+// for each of the two SOAP operations and a few REST calls, sends what is due, and
+// looks after what has not come for too long. An error is one of ours or of the store; a
 // platform that does not answer is no error, its batches just wait. One
 // creditor's trouble does not stop the others.
 func (d *Dispatch) Submit(ctx context.Context) (more bool, err error) {
@@ -92,6 +113,9 @@ func (d *Dispatch) Submit(ctx context.Context) (more bool, err error) {
 }
 
 func (d *Dispatch) submitFor(ctx context.Context, c multe.Creditor) (more bool, err error) {
+	if c.Portal {
+		return false, nil // what waits is carried by hand: see package pool
+	}
 	more, err = d.seal(ctx, c.ID)
 	if err != nil {
 		return false, fmt.Errorf("sealing: %w", err)
@@ -100,8 +124,8 @@ func (d *Dispatch) submitFor(ctx context.Context, c multe.Creditor) (more bool, 
 	if err != nil {
 		return false, fmt.Errorf("sending: %w", err)
 	}
-	if err := d.tellOverdue(ctx, c.ID); err != nil {
-		return false, fmt.Errorf("looking for overdue batches: %w", err)
+	if err := d.lookAfter(ctx, c.ID); err != nil {
+		return false, fmt.Errorf("looking after what has not come: %w", err)
 	}
 	return more || left, nil
 }
@@ -159,6 +183,18 @@ func (b book) once(kind, subject string) error {
 		return b.report(kind, subject)
 	}
 	return err
+}
+
+// alert tells a person about a trouble that comes and goes, unless it is open.
+func (b book) alert(kind, subject string) error {
+	t, err := b.tx.Discrepancy(b.creditor, kind+":"+subject)
+	switch {
+	case err == nil && t.Open:
+		return nil
+	case err != nil && !errors.Is(err, fault.NotFound):
+		return err
+	}
+	return b.report(kind, subject)
 }
 
 // close closes a trouble that ended by itself, if it is open.

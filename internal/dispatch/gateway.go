@@ -24,3 +24,19 @@ type Gateway interface {
 	// Submit must return soon after ctx ends.
 	Submit(ctx context.Context, c multe.Creditor, b multe.Batch) (code string, err error)
 }
+
+// Positions is PiemontePAY's REST interface, for creditors that have a caller
+// there. It changes one position at a time and answers at once.
+type Positions interface {
+	// PutPosition gives the position with this IUV the whole desired state, so
+	// that doing it twice is doing it once. The error says what is known:
+	//
+	//	nil                       done
+	//	*multe.Refusal            not done; its verdict says what follows
+	//	multe.ErrNoREST           this creditor has no caller: nothing left here
+	//	multe.ErrNotSent          nothing left here
+	//	fault.Unavailable, other  nobody knows whether it was done
+	//
+	// PutPosition must return soon after ctx ends.
+	PutPosition(ctx context.Context, c multe.Creditor, iuv string, want multe.Desired) error
+}

@@ -16,6 +16,7 @@ const maxRepeats = 3
 // The codes of ours for what an esito failed to say.
 const (
 	codeMissing  = "missing"   // the position is not in the esito
+	codeNoEsito  = "no-esito"  // its list had none in time
 	codeNoNumber = "no-number" // created, but its number is unreadable or another's
 )
 
@@ -23,6 +24,10 @@ const (
 // transaction. Hearing it again changes nothing.
 func (d *Dispatch) Hear(tx store.Tx, e multe.Esito, at time.Time) error {
 	b := book{tx: tx, creditor: e.Creditor, actor: platform, at: at}
+	d.hears(e.Creditor)
+	if err := b.close(kindPlatformSilent, "esiti"); err != nil {
+		return err
+	}
 	batch, err := tx.Batch(e.Creditor, e.Batch)
 	switch {
 	case errors.Is(err, fault.NotFound) || err == nil && batch.Operation != e.Operation:
@@ -78,8 +83,8 @@ func (b book) heardEach(batch multe.Batch, e multe.Esito) error {
 		}
 	}
 	for _, ch := range changes {
-		o, said := outcomes[ch.Position]
-		delete(outcomes, ch.Position)
+		o, said := outcomes[ch.UpstreamID()]
+		delete(outcomes, ch.UpstreamID())
 		if err := b.heardOne(batch, ch, o, said); err != nil {
 			return err
 		}
@@ -132,14 +137,18 @@ func (b book) heardOne(batch multe.Batch, ch multe.Change, o multe.Outcome, said
 	case o.Verdict == multe.VerdictUnknown && repeatable(ch):
 		return b.retry(ch, o.Code, laterBatch)
 	case o.Verdict == multe.VerdictOrphan && ch.Kind == multe.ChangeRequest:
-		return b.requestRefused(ch, o, kindOrphan, string(ch.Position))
-	case (o.Verdict == multe.VerdictRefused || o.Verdict == multe.VerdictOrphan || o.Verdict == multe.VerdictPaid || o.Verdict == multe.VerdictVoided) && ch.Kind == multe.ChangeRequest:
-		return b.requestRefused(ch, o, kindRequestRefused, plain(o.Code))
+		return b.orphan(ch, o)
+	case o.Verdict == multe.VerdictExpired && ch.Kind != multe.ChangeRequest && ch.Tries < maxRepeats:
+		return b.extend(ch, o)
+	case o.Verdict == multe.VerdictVoided && ch.Kind == multe.ChangeVoid: // by an earlier copy, or a person
+		return b.applied(ch, o)
+	case (o.Verdict == multe.VerdictRefused || o.Verdict == multe.VerdictOrphan || o.Verdict == multe.VerdictPaid || o.Verdict == multe.VerdictVoided || o.Verdict == multe.VerdictExpired) && ch.Kind == multe.ChangeRequest:
+		return b.requestRefused(ch, o)
 	case o.Verdict == multe.VerdictPaid:
 		return b.alreadyPaid(ch, o)
 	case o.Verdict == multe.VerdictVoided:
 		return b.alreadyVoid(ch, o)
-	case o.Verdict == multe.VerdictRefused || o.Verdict == multe.VerdictOrphan:
+	case o.Verdict == multe.VerdictRefused || o.Verdict == multe.VerdictOrphan || o.Verdict == multe.VerdictExpired:
 		return b.refused(ch, o)
 	}
 	return b.doubt(ch, o.Code, kindUnknown)
@@ -201,12 +210,82 @@ func (b book) applied(ch multe.Change, o multe.Outcome) error {
 	if err := b.change(ch, next); err != nil {
 		return err
 	}
-	for _, kind := range []string{kindUnknown, kindMissing, kindNoNumber} { // in doubt no more
+	if err := b.clear(next); err != nil {
+		return err
+	}
+	if ch.Kind == multe.ChangeRequest {
+		if err := b.close(kindOrphan, string(ch.Position)); err != nil {
+			return err
+		}
+	}
+	if err := b.effect(code, next, o); err != nil {
+		return err
+	}
+	return b.supersede(next)
+}
+
+// clear closes the doubts about a change.
+func (b book) clear(ch multe.Change) error {
+	for _, kind := range []string{kindUnknown, kindMissing, kindNoNumber} {
 		if err := b.close(kind, string(ch.ID())); err != nil {
 			return err
 		}
 	}
-	return b.effect(code, next, o)
+	return nil
+}
+
+// supersede annuls the code on the slip once the one that took over from it
+// (policy "reissue") is worth something. Until the annulment leaves, both can be
+// paid: whichever is paid first pays the verbale.
+func (b book) supersede(ch multe.Change) error {
+	if ch.Verbale == "" || ch.Want.Cents == 0 {
+		return nil
+	}
+	v, err := b.tx.Verbale(b.creditor, ch.Verbale)
+	if err != nil || v.Reissued != ch.Position || v.State == multe.VerbaleCancelled || v.State == multe.VerbaleSettled {
+		return err
+	}
+	c, err := b.tx.Creditor(b.creditor)
+	if err != nil {
+		return err
+	}
+	for _, p := range v.Positions() {
+		if p == v.Reissued {
+			continue
+		}
+		if err := b.annul(p, v.Slip.ID, b.at.Add(c.Undo())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reasonReissued goes to the platform with the annulment of a code that another
+// has taken over from.
+const reasonReissued = "Sostituito da un altro avviso"
+
+// annul leaves an annulment for the platform, unless there is one or none is
+// needed.
+func (b book) annul(p multe.PositionID, id multe.VerbaleID, notBefore time.Time) error {
+	code, err := b.tx.Code(b.creditor, p)
+	if err != nil || code.State == multe.CodePaid || code.State == multe.CodeVoid {
+		return err
+	}
+	changes, err := b.tx.ChangesOf(b.creditor, p, 0, store.MaxPage)
+	if err != nil {
+		return err
+	}
+	for _, e := range changes {
+		if e.Kind == multe.ChangeVoid && e.State != multe.ChangeRefused {
+			return nil
+		}
+	}
+	ch := multe.NewChange(b.creditor, p, changes[len(changes)-1].Seq+1, multe.ChangeVoid, multe.Desired{Reason: reasonReissued}, b.at)
+	ch.Verbale, ch.NotBefore = id, multe.Instant(notBefore)
+	if err := b.tx.PutChange(ch); err != nil {
+		return err
+	}
+	return b.audit("change.void", p, string(ch.ID()), "", string(ch.State), "")
 }
 
 // usable reports whether the number that came with a new code can be its own.
@@ -230,7 +309,7 @@ func (b book) effect(code multe.Code, ch multe.Change, o multe.Outcome) error {
 	)
 	switch ch.Kind {
 	case multe.ChangeRequest:
-		if code.State != multe.CodeRequested {
+		if code.State != multe.CodeRequested && code.State != multe.CodeOrphaned {
 			return nil // given up meanwhile: it stays out of use
 		}
 		next, err = code.Acknowledge(o.Number, b.at)
@@ -254,7 +333,24 @@ func (b book) effect(code multe.Code, ch multe.Change, o multe.Outcome) error {
 	if err != nil {
 		return err
 	}
+	if !ch.Want.ValidTo.IsZero() {
+		next.UpstreamEnd = ch.Want.ValidTo
+	}
 	return b.code(action, code, next, ch, o.Code)
+}
+
+// afterExpiry is how far away the end of validity is set after the platform has
+// called it past: the change then passes however long its list lies in a queue.
+const afterExpiry = 30
+
+// extend repeats an update that found the validity over, with a later end.
+func (b book) extend(ch multe.Change, o multe.Outcome) error {
+	next, err := ch.Retry(o.Code, b.at, b.at)
+	if err != nil {
+		return err
+	}
+	next.Want.ValidTo = multe.DayOf(b.at).Plus(afterExpiry)
+	return b.change(ch, next)
 }
 
 // retry lets ch wait for another batch.
@@ -290,16 +386,45 @@ func (b book) refuse(ch multe.Change, code string) error {
 	return b.change(ch, next)
 }
 
-// requestRefused gives up a code that the platform will not make, or whose
-// number we shall never know.
-func (b book) requestRefused(ch multe.Change, o multe.Outcome, kind, subject string) error {
+// orphan sets aside a code that exists upstream under a number that never reached
+// us. The change stays in doubt: a late esito, or a person, still brings the
+// number.
+func (b book) orphan(ch multe.Change, o multe.Outcome) error {
+	if err := b.clear(ch); err != nil {
+		return err
+	}
+	if ch.State != multe.ChangeUnknown {
+		next, err := ch.Doubt(o.Code, b.at)
+		if err != nil {
+			return err
+		}
+		if err := b.change(ch, next); err != nil {
+			return err
+		}
+	}
+	code, err := b.tx.Code(b.creditor, ch.Position)
+	if err != nil || code.State != multe.CodeRequested {
+		return err
+	}
+	next, err := code.Orphan(o.Code, b.at)
+	if err != nil {
+		return err
+	}
+	if err := b.code("code.orphaned", code, next, ch, o.Code); err != nil {
+		return err
+	}
+	return b.report(kindOrphan, string(ch.Position))
+}
+
+// requestRefused gives up a code that the platform will not make.
+func (b book) requestRefused(ch multe.Change, o multe.Outcome) error {
 	if err := b.refuse(ch, o.Code); err != nil {
 		return err
 	}
 	if err := b.void(ch, o.Code); err != nil {
 		return err
 	}
-	return b.report(kind, subject)
+	return b.report(kindRequestRefused, plain(o.Code))
 }
 
 // void puts the code of ch out of use where its state lets it.
@@ -328,6 +453,14 @@ func (b book) refused(ch multe.Change, o multe.Outcome) error {
 	if ch.Kind != multe.ChangeUpdate || ch.Want.Debtor == nil {
 		return b.report(kindRefused, string(ch.ID()))
 	}
+	if err := b.withoutDebtor(ch); err != nil {
+		return err
+	}
+	return b.report(kindDebtorRefused, string(ch.ID()))
+}
+
+// withoutDebtor tells the rest of an update, whose debtor stays in our register.
+func (b book) withoutDebtor(ch multe.Change) error {
 	changes, err := b.tx.ChangesOf(b.creditor, ch.Position, 0, store.MaxPage)
 	if err != nil {
 		return err
@@ -339,10 +472,7 @@ func (b book) refused(ch multe.Change, o multe.Outcome) error {
 	if err := b.tx.PutChange(again); err != nil {
 		return err
 	}
-	if err := b.audit("change.update", ch.Position, string(again.ID()), "", string(again.State), ""); err != nil {
-		return err
-	}
-	return b.report(kindDebtorRefused, string(ch.ID()))
+	return b.audit("change.update", ch.Position, string(again.ID()), "", string(again.State), "")
 }
 
 // alreadyPaid records that the platform has the money. What waited behind ch is

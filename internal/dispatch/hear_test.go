@@ -22,8 +22,9 @@ later     waiting,requested                  waiting,issued                     
 fix       waiting,requested,change.configuration waiting,issued,change.configuration waiting,active,change.configuration waiting,active,change.configuration waiting,active,change.configuration waiting,active,change.configuration
 refused   refused,void,code.refused          refused,issued,change.refused         refused,active,change.refused         refused+waiting,active,change.debtor_refused refused,active,change.refused     refused,active,change.refused
 paid      refused,void,code.refused          refused,issued,position.already_paid  refused,active,position.already_paid  refused,active,position.already_paid     refused,active,position.already_paid  refused,active,position.already_paid
-voided    refused,void,code.refused          refused,void,position.already_void    refused,void,position.already_void    refused,void,position.already_void       refused,void,position.already_void    refused,void,position.already_void
-orphan    refused,void,code.orphan           refused,issued,change.refused         refused,active,change.refused         refused+waiting,active,change.debtor_refused refused,active,change.refused     refused,active,change.refused
+voided    refused,void,code.refused          refused,void,position.already_void    refused,void,position.already_void    refused,void,position.already_void       refused,void,position.already_void    applied,void
+expired   refused,void,code.refused          waiting,issued                        waiting,active                        waiting,active                           waiting,active                        waiting,active
+orphan    unknown,orphaned,code.orphan       refused,issued,change.refused         refused,active,change.refused         refused+waiting,active,change.debtor_refused refused,active,change.refused     refused,active,change.refused
 unknown   unknown,requested,change.unknown   waiting,issued                        waiting,active                        unknown,active,change.unknown            waiting,active                        waiting,active
 already   unknown,requested,change.unknown   unknown,issued,change.unknown         unknown,active,change.unknown         unknown,active,change.unknown            unknown,active,change.unknown         unknown,active,change.unknown`
 

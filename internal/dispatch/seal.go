@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"preavviso/internal/multe"
 	"preavviso/internal/store"
@@ -19,17 +20,24 @@ func (d *Dispatch) seal(ctx context.Context, c multe.CreditorID) (more bool, err
 	if err != nil {
 		return false, err
 	}
-	for _, op := range []multe.Operation{multe.OperationUpdate, multe.OperationInsert} {
-		if len(due[op]) == 0 {
-			continue
+	for _, op := range []multe.Operation{multe.OperationUpdate, multe.OperationInsert, multe.OperationPut} {
+		for ids := range slices.Chunk(due[op], changesOf[op]) {
+			if err := d.sealBatch(ctx, c, op, ids); err != nil {
+				return false, err
+			}
 		}
-		if err := d.sealBatch(ctx, c, op, due[op]); err != nil {
-			return false, err
-		}
-		more = more || len(due[op]) == multe.MaxBatch
+		more = more || len(due[op]) == sealsPerRound[op]
 	}
 	return more, nil
 }
+
+// changesOf is how many changes one batch carries, sealsPerRound how many are
+// sealed in a round. A REST call is one change, and has its answer at once: no
+// more are sealed than are sent.
+var (
+	changesOf     = map[multe.Operation]int{multe.OperationUpdate: multe.MaxBatch, multe.OperationInsert: multe.MaxBatch, multe.OperationPut: 1}
+	sealsPerRound = map[multe.Operation]int{multe.OperationUpdate: multe.MaxBatch, multe.OperationInsert: multe.MaxBatch, multe.OperationPut: sendsPerRound}
+)
 
 // due lists, for each operation, at most one batch of changes that may leave
 // now. It only reads; sealBatch looks again at each before it writes.
@@ -40,13 +48,14 @@ func (d *Dispatch) due(r store.Reader, c multe.CreditorID) (map[multe.Operation]
 	err := store.Each(func(after multe.Change) ([]multe.Change, error) {
 		return r.ChangesIn(c, multe.ChangeWaiting, after, store.MaxPage)
 	}, func(ch multe.Change) multe.Change { return ch }, func(ch multe.Change) error {
-		op := ch.Kind.Operation()
+		op := ch.Operation()
+		full := func(op multe.Operation) bool { return len(due[op]) == sealsPerRound[op] }
 		switch {
 		case ch.NotBefore.After(now): // they are listed by NotBefore
 			return enough
-		case len(due[multe.OperationInsert]) == multe.MaxBatch && len(due[multe.OperationUpdate]) == multe.MaxBatch:
+		case full(multe.OperationInsert) && full(multe.OperationUpdate):
 			return enough
-		case len(due[op]) == multe.MaxBatch:
+		case full(op):
 			return nil
 		}
 		turn, err := turnOf(r, ch)
@@ -111,6 +120,7 @@ const (
 	codePaid        = "paid"
 	codeBlocked     = "blocked"
 	codeUnencodable = "unencodable"
+	codeNoREST      = "no-rest"
 )
 
 // sealBatch fixes the id and the bytes of one batch and stores both.
@@ -132,11 +142,21 @@ func (d *Dispatch) sealBatch(ctx context.Context, c multe.CreditorID, op multe.O
 		}
 		batch := multe.Batch{Creditor: c, ID: id, Operation: op, State: multe.BatchSealed,
 			NotBefore: multe.Instant(at), Version: 1, Sealed: multe.Instant(at), Changed: multe.Instant(at)}
-		body, waiting, err := d.encode(b, batch, cr, waiting)
-		if err != nil || len(waiting) == 0 {
-			return err
+		for i, ch := range waiting {
+			code, err := tx.Code(c, ch.Position)
+			if err != nil {
+				return err
+			}
+			waiting[i].Upstream, waiting[i].Want.ValidTo = code.UpstreamID, validity(ch, code, cr, multe.DayOf(at))
 		}
-		batch.Body = body
+		if op != multe.OperationPut { // which says what its change wants, and has no form of its own
+			if batch.Body, waiting, err = d.encode(b, batch, cr, waiting); err != nil {
+				return err
+			}
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
 		for _, ch := range waiting {
 			next, err := ch.Seal(id, at)
 			if err != nil {
@@ -160,7 +180,7 @@ func (b book) ready(ids []multe.ChangeID, op multe.Operation) ([]multe.Change, e
 		if err != nil {
 			return nil, err
 		}
-		if ch.State != multe.ChangeWaiting || ch.NotBefore.After(b.at) || ch.Kind.Operation() != op {
+		if ch.State != multe.ChangeWaiting || ch.NotBefore.After(b.at) || ch.Operation() != op {
 			continue
 		}
 		t, err := turnOf(b.tx, ch)
@@ -180,6 +200,27 @@ func (b book) ready(ids []multe.ChangeID, op multe.Operation) ([]multe.Change, e
 		}
 	}
 	return waiting, nil
+}
+
+// wall is how many days before its end a position is given a later one: an update
+// that is worked after the first instant of the last day is refused (187) although
+// the position can still be paid, and a list may lie in a queue for a day.
+const wall = 2
+
+// validity returns the end of validity that an update travels with; zero if none
+// was ever set. What is stored is kept, and said again, until it comes near.
+func validity(ch multe.Change, code multe.Code, c multe.Creditor, today multe.Day) multe.Day {
+	if ch.Kind == multe.ChangeRequest || ch.Kind == multe.ChangeVoid {
+		return multe.Day{}
+	}
+	end := ch.Want.ValidTo
+	if end.IsZero() {
+		end = code.UpstreamEnd
+	}
+	if end.IsZero() || end.Compare(today.Plus(wall)) >= 0 {
+		return end
+	}
+	return today.Plus(max(c.ValidityDays, wall))
 }
 
 // giveUp refuses a change that will not be told, and tells a person unless kind

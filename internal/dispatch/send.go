@@ -23,13 +23,13 @@ const (
 	// with the default pauses, about an hour.
 	silentAttempts = 6
 
-	// lookEvery is how often queued batches are looked through for an overdue
-	// esito: an alarm measured in hours need not be asked for every second.
+	// lookEvery is how often one looks for what has not come: an alarm measured in hours need not be asked for every second.
 	lookEvery = 10 * time.Minute
 )
 
-// send sends what is due. It stops at the first batch that gets no answer: the
-// next one would not get one either, and each attempt leaves a doubt.
+// send sends what is due, by SOAP and by REST. Each way ends at the first batch
+// that gets no answer: the next one would not get one either, and each attempt
+// leaves a doubt.
 func (d *Dispatch) send(ctx context.Context, c multe.Creditor) (left bool, err error) {
 	due := map[multe.Operation][]multe.BatchID{}
 	now, enough := d.now(), errors.New("enough")
@@ -53,10 +53,17 @@ func (d *Dispatch) send(ctx context.Context, c multe.Creditor) (left bool, err e
 	if err != nil && !left {
 		return false, err
 	}
-	for _, id := range slices.Concat(due[multe.OperationUpdate], due[multe.OperationInsert]) { // a slip in the street before the supply
-		answered, err := d.sendOne(ctx, c, id)
-		if err != nil || !answered {
-			return false, err
+	soap := slices.Concat(due[multe.OperationUpdate], due[multe.OperationInsert]) // a slip in the street before the supply
+	for _, way := range [][]multe.BatchID{soap, due[multe.OperationPut]} {
+		for _, id := range way {
+			answered, err := d.sendOne(ctx, c, id)
+			if err != nil {
+				return false, err
+			}
+			if !answered {
+				left = false
+				break
+			}
 		}
 	}
 	return left, nil
@@ -71,6 +78,9 @@ func (d *Dispatch) sendOne(ctx context.Context, c multe.Creditor, id multe.Batch
 	batch, due, err := d.attempt(ctx, c.ID, id)
 	if err != nil || !due {
 		return true, err
+	}
+	if batch.Operation == multe.OperationPut {
+		return d.put(ctx, c, batch)
 	}
 	code, failure := d.gateway.Submit(ctx, c, batch)
 	keep := context.WithoutCancel(ctx)
@@ -199,46 +209,6 @@ func (b book) unanswered(batch multe.Batch) error {
 		return nil
 	}
 	return b.once(kindSilent, string(batch.ID))
-}
-
-// tellOverdue tells a person about queued batches whose esito has not come for
-// too long. Only a person can ask the platform.
-func (d *Dispatch) tellOverdue(ctx context.Context, c multe.CreditorID) error {
-	at := d.now()
-	if !d.mayLook(c, at) {
-		return nil
-	}
-	var overdue []multe.BatchID
-	err := d.store.View(ctx, func(r store.Reader) error {
-		overdue = nil
-		return store.Each(func(after multe.BatchID) ([]multe.Batch, error) {
-			return r.BatchesIn(c, multe.BatchQueued, after, batchPage)
-		}, func(b multe.Batch) multe.BatchID { return b.ID }, func(b multe.Batch) error {
-			if !at.Before(b.Changed.Add(d.options.OverdueAfter)) { // it was queued then
-				overdue = append(overdue, b.ID)
-			}
-			return nil
-		})
-	})
-	if err != nil || len(overdue) == 0 {
-		return err
-	}
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		b := book{tx: tx, creditor: c, actor: submitter, at: at}
-		for _, id := range overdue {
-			batch, err := tx.Batch(c, id)
-			if err != nil {
-				return err
-			}
-			if batch.State != multe.BatchQueued {
-				continue // its esito came between the two transactions
-			}
-			if err := b.once(kindOverdue, string(id)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // mayLook reports whether it is time to look again.

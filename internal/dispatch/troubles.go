@@ -14,7 +14,12 @@ const (
 	kindExtra          = "esito.extra_positions" // an esito says more than was asked
 	kindMissing        = "esito.missing"         // an esito says less than was asked
 	kindNoNumber       = "code.no_number"
-	kindOrphan         = "code.orphan"
+	kindOrphan         = "code.orphan" // also closed by package pool
+	kindAbandoned      = "batch.abandoned"
+	kindPlatformSilent = "platform.silent"
+	kindNoREST         = "creditor.no_rest"
+	kindDebtorUnsure   = "change.debtor_unsure"
+	kindUnnotified     = "position.paid_unnotified" // closed by package payments
 	kindRequestRefused = "code.refused"
 	kindRefused        = "change.refused"
 	kindDebtorRefused  = "change.debtor_refused"
@@ -37,7 +42,12 @@ var details = map[string]string{
 	kindExtra:          "L'esito di una lista contiene posizioni che la lista non conteneva: sono state ignorate, le altre registrate. Il messaggio è conservato: comunicarlo all'assistenza di PiemontePAY.",
 	kindMissing:        "L'esito di una lista non dice che cosa è successo a questa posizione. Può essere stata elaborata oppure no; il servizio non la ripropone da solo. Verificare sul portale PiemontePAY e chiedere la ritrasmissione dell'esito.",
 	kindNoNumber:       "PiemontePAY ha creato un codice ma il numero avviso comunicato manca, non è valido o è già di un altro codice. Il codice non viene usato. Verificare la posizione sul portale PiemontePAY e annullarla se esiste.",
-	kindOrphan:         "PiemontePAY dichiara che la posizione esiste già, ma il suo numero avviso non ci è mai arrivato e non può più essere letto. Il codice è ritirato e ne viene richiesto un altro; la posizione vale zero e non è pagabile. Annullarla sul portale PiemontePAY.",
+	kindOrphan:         "PiemontePAY dichiara che la posizione esiste già, ma il suo numero avviso non ci è mai arrivato. Il codice è messo da parte e ne viene richiesto un altro; la posizione vale zero e non è pagabile. Per recuperarlo, scaricare dal portale PiemontePAY l'elenco degli IUV della lista e importarlo; altrimenti annullare il codice.",
+	kindAbandoned:      "L'esito di una o più liste non è arrivato entro il tempo massimo. Il servizio ripropone le stesse posizioni in una lista nuova: quelle già elaborate risulteranno tali. Se la segnalazione si ripete, chiedere all'assistenza di PiemontePAY perché gli esiti non vengono consegnati.",
+	kindPlatformSilent: "Da ore PiemontePAY non consegna alcun esito a questo ente, mentre ci sono liste in attesa. È probabile che l'invio degli esiti verso l'ente sia stato disabilitato su PiemontePAY, o che il nostro indirizzo non sia raggiungibile. Verificare che il servizio sia raggiungibile dall'esterno, poi chiedere all'assistenza di PiemontePAY di riabilitare l'invio degli esiti dell'applicativo. Nel frattempo i preavvisi stampati possono non essere pagabili.",
+	kindNoREST:         "La regola dell'ente prevede di inviare il debitore con il servizio REST di PiemontePAY, ma per questo ente non è configurato. Importo e causale vengono inviati senza debitore, che resta nel registro dell'ente. Configurare le credenziali REST o cambiare la regola.",
+	kindDebtorUnsure:   "Un invio dei dati del debitore è rimasto senza risposta e la ripetizione è stata rifiutata: con ogni probabilità il debitore era già stato registrato al primo invio. Importo e causale vengono inviati di nuovo. Verificare il debitore sul portale PiemontePAY.",
+	kindUnnotified:     "PiemontePAY dichiara pagata la posizione da più di un giorno, ma la notifica del pagamento non è mai arrivata. Verificare il pagamento sul portale e chiedere all'assistenza di PiemontePAY la ritrasmissione della notifica.",
 	kindRequestRefused: "PiemontePAY ha rifiutato di creare uno o più codici, con il codice di errore indicato. I codici sono ritirati e ne vengono richiesti altri. Se la segnalazione si ripete la scorta si esaurisce: controllare con PiemontePAY la configurazione dell'ente.",
 	kindRefused:        "PiemontePAY ha rifiutato una modifica della posizione. Sulla posizione resta quello che c'era prima: se era l'attivazione, il preavviso non è pagabile; se era un aggiornamento, resta pagabile con l'importo precedente. Verificare la posizione sul portale e correggerla lì.",
 	kindDebtorRefused:  "PiemontePAY ha rifiutato i dati del debitore. Importo e causale vengono inviati di nuovo senza debitore, così il preavviso resta pagabile; il debitore rimane nel registro dell'ente. Nessuna azione necessaria, salvo voler inserire il debitore dal portale.",
