@@ -43,6 +43,7 @@ type Event struct {
 	Receipts    *Bundle[Receipt]
 	Revocations *Bundle[Revocation]
 	Expiries    *Bundle[Expiry]
+	Flusso      *FlussoTold
 }
 
 // Creditor returns whom the event is about, "" if it does not say.
@@ -58,6 +59,8 @@ func (e Event) Creditor() CreditorID {
 		return e.Revocations.Creditor
 	case e.Expiries != nil:
 		return e.Expiries.Creditor
+	case e.Flusso != nil:
+		return e.Flusso.Creditor
 	}
 	return ""
 }

@@ -127,6 +127,17 @@ type Reader interface {
 	// ExpiriesOf lists the expiries of an IUV, by day; no day comes first.
 	ExpiriesOf(c multe.CreditorID, iuv string, limit int) ([]multe.Expiry, error)
 
+	Flusso(c multe.CreditorID, id multe.FlussoID) (multe.Flusso, error)
+	// Flussi lists all, by Day then id. The cursor is the last flow of the page
+	// before, or the zero Flusso.
+	Flussi(c multe.CreditorID, after multe.Flusso, limit int) ([]multe.Flusso, error)
+	// FlussoLines lists the lines of a flow by N, greater than after; those that
+	// are gone too.
+	FlussoLines(c multe.CreditorID, id multe.FlussoID, after int, limit int) ([]multe.FlussoLine, error)
+	// FlussoLinesOf lists the lines of an IUV in any flow, by flow then N; not
+	// those that are gone.
+	FlussoLinesOf(c multe.CreditorID, iuv string, limit int) ([]multe.FlussoLine, error)
+
 	// Message reads one message of any creditor: it is stored before anybody
 	// knows whose it is.
 	Message(id multe.MessageID) (multe.Message, error)
@@ -161,6 +172,8 @@ type Tx interface {
 	PutReceipt(multe.Receipt) error
 	PutRevocation(multe.Revocation) error
 	PutExpiry(multe.Expiry) error
+	PutFlusso(multe.Flusso) error
+	PutFlussoLine(multe.FlussoLine) error
 	PutMessage(multe.Message) error
 	PutDiscrepancy(multe.Discrepancy) error
 	// AppendAudit adds a line to the history and gives it its Seq.

@@ -56,6 +56,12 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.Revocation{Creditor: "C", IUV: "I", ID: "T", Type: "1", Cents: 7, Reason: "W", IUR: "R", PSP: "S", PSPName: "N", AskedOn: multe.Day{Year: 2026, Month: 3, Day: 1}, Message: "M", Received: at, Version: 3})
 	pin(t, `{"Creditor":"C","IUV":"I","DueOn":"2026-03-01","Cents":7,"Message":"M","Received":`+when+`,"Version":3}`,
 		multe.Expiry{Creditor: "C", IUV: "I", DueOn: multe.Day{Year: 2026, Month: 3, Day: 1}, Cents: 7, Message: "M", Received: at, Version: 3})
+	pin(t, `{"Creditor":"C","ID":"F","Kind":"completo","PSP":"S","PSPName":"P","Name":"N","TRN":"T","SettledOn":"2026-03-01","Count":2,"Cents":7,"Undeclared":true,"QuotaCents":-1,"Unread":3,"Lines":1,"LinesCents":-5,"Digest":"`+dHex+`","Message":"M","Received":`+when+`,"Copies":["M"],"Version":3,"Changed":`+when+`}`,
+		multe.Flusso{Creditor: "C", ID: "F", FlussoHead: multe.FlussoHead{Kind: multe.FlussoCompleto, PSP: "S", PSPName: "P", Name: "N", TRN: "T", SettledOn: multe.Day{Year: 2026, Month: 3, Day: 1},
+			Count: 2, Cents: 7, Undeclared: true, QuotaCents: -1, Unread: 3}, Lines: 1, LinesCents: -5, Digest: d, Message: "M", Received: at, Copies: []multe.MessageID{"M"}, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Flusso":"F","N":4,"IUV":"I","IUR":"R","Index":1,"Cents":-7,"Outcome":"revoked","PaidOn":"2026-03-01","CodiceVersamento":"V","Capitolo":"K","Articolo":"A","PdC":"P","AccertamentoYear":2026,"AccertamentoNumber":12,"Gone":true,"Version":3}`,
+		multe.FlussoLine{Creditor: "C", Flusso: "F", N: 4, FlussoRow: multe.FlussoRow{IUV: "I", IUR: "R", Index: 1, Cents: -7, Outcome: multe.FlussoRevoked, PaidOn: multe.Day{Year: 2026, Month: 3, Day: 1},
+			CodiceVersamento: "V", Capitolo: "K", Articolo: "A", PdC: "P", AccertamentoYear: 2026, AccertamentoNumber: 12}, Gone: true, Version: 3})
 	pin(t, `{"ID":"M","State":"dead","Kind":"TrasmettiRT","Caller":"U","Raw":"PGEvPg==","Digest":"`+dHex+`","Received":`+when+`,"Tries":2,"Problem":"p","Version":3,"Changed":`+when+`}`,
 		multe.Message{ID: "M", State: multe.MessageDead, Kind: "TrasmettiRT", Caller: "U", Raw: []byte("<a/>"), Digest: d, Received: at, Tries: 2, Problem: "p", Version: 3, Changed: at})
 	pin(t, `{"ID":"M","State":"dead","Kind":"TrasmettiRT","Raw":"PGEvPg==","Digest":"`+dHex+`","Received":`+when+`,"Tries":2,"Problem":"p","Version":3,"Changed":`+when+`}`,

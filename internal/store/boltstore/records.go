@@ -167,6 +167,38 @@ func expiryKey(c multe.CreditorID, iuv string, due multe.Day) key {
 	return keyOf(string(c), iuv, due.String())
 }
 
+var flussi = &table[multe.Flusso]{
+	name:    "flusso",
+	key:     func(f multe.Flusso) key { return keyOf(string(f.Creditor), string(f.ID)) },
+	version: func(f multe.Flusso) uint64 { return f.Version },
+	indexes: []*index[multe.Flusso]{flussoDay},
+}
+
+var flussoDay = &index[multe.Flusso]{name: "flusso.day", key: func(f multe.Flusso) key {
+	return flussoDayKey(f.Creditor, f)
+}}
+
+func flussoDayKey(c multe.CreditorID, f multe.Flusso) key {
+	if f.ID == "" {
+		return keyOf(string(c)) // the zero Flusso: from the start
+	}
+	return keyOf(string(c), f.Day().String(), string(f.ID))
+}
+
+var flussoLines = &table[multe.FlussoLine]{
+	name:    "flusso.line",
+	key:     func(l multe.FlussoLine) key { return keyOf(string(l.Creditor), string(l.Flusso)).number(uint64(l.N)) },
+	version: func(l multe.FlussoLine) uint64 { return l.Version },
+	indexes: []*index[multe.FlussoLine]{flussoLineIUV},
+}
+
+var flussoLineIUV = &index[multe.FlussoLine]{name: "flusso.line.iuv", key: func(l multe.FlussoLine) key {
+	if l.Gone {
+		return key{}
+	}
+	return keyOf(string(l.Creditor), l.IUV, string(l.Flusso)).number(uint64(l.N))
+}}
+
 var messages = &table[multe.Message]{
 	name:    "message",
 	key:     func(m multe.Message) key { return keyOf(string(m.ID)) },
@@ -224,7 +256,7 @@ func digestKey(d multe.Digest) key {
 var tables = []interface {
 	buckets() []string
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, messages, discrepancies, audit}
+}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, messages, discrepancies, audit}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}
@@ -393,6 +425,24 @@ func (r reader) ExpiriesOf(c multe.CreditorID, iuv string, limit int) ([]multe.E
 	return expiries.list(r.tx, nil, prefix, prefix, limit)
 }
 
+func (r reader) Flusso(c multe.CreditorID, id multe.FlussoID) (multe.Flusso, error) {
+	return flussi.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) Flussi(c multe.CreditorID, after multe.Flusso, limit int) ([]multe.Flusso, error) {
+	return flussi.list(r.tx, flussoDay, keyOf(string(c)), flussoDayKey(c, after), limit)
+}
+
+func (r reader) FlussoLines(c multe.CreditorID, id multe.FlussoID, after int, limit int) ([]multe.FlussoLine, error) {
+	prefix := keyOf(string(c), string(id))
+	return flussoLines.list(r.tx, nil, prefix, prefix.number(uint64(max(0, after))), limit)
+}
+
+func (r reader) FlussoLinesOf(c multe.CreditorID, iuv string, limit int) ([]multe.FlussoLine, error) {
+	prefix := keyOf(string(c), iuv)
+	return flussoLines.list(r.tx, flussoLineIUV, prefix, prefix, limit)
+}
+
 func (r reader) Message(id multe.MessageID) (multe.Message, error) {
 	return messages.get(r.tx, keyOf(string(id)))
 }
@@ -431,6 +481,8 @@ func (w *txn) PutPayment(p multe.Payment) error         { return payments.put(w,
 func (w *txn) PutReceipt(r multe.Receipt) error         { return receipts.put(w, r) }
 func (w *txn) PutRevocation(r multe.Revocation) error   { return revocations.put(w, r) }
 func (w *txn) PutExpiry(e multe.Expiry) error           { return expiries.put(w, e) }
+func (w *txn) PutFlusso(f multe.Flusso) error           { return flussi.put(w, f) }
+func (w *txn) PutFlussoLine(l multe.FlussoLine) error   { return flussoLines.put(w, l) }
 func (w *txn) PutMessage(m multe.Message) error         { return messages.put(w, m) }
 func (w *txn) PutDiscrepancy(d multe.Discrepancy) error { return discrepancies.put(w, d) }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"preavviso/internal/avviso"
+	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 	"preavviso/internal/store"
 )
@@ -67,6 +68,10 @@ func operator(c multe.CreditorID, id string) multe.Operator {
 func message(id string) multe.Message {
 	return multe.Message{ID: multe.MessageID(id), State: multe.MessageNew, Kind: "TrasmettiRT", Caller: "epay", Raw: []byte("<a>\x00\xff</a>"),
 		Digest: digest(id), Received: noon, Tries: 3, Problem: "message.odd", Version: 1, Changed: noon}
+}
+
+func flusso(c multe.CreditorID, id string, day multe.Day) multe.Flusso {
+	return multe.Flusso{Creditor: c, ID: multe.FlussoID(id), FlussoHead: multe.FlussoHead{SettledOn: day}, Received: noon, Version: 1, Changed: noon}
 }
 
 func payment(c multe.CreditorID, iuv, iur string, at time.Time) multe.Payment {
@@ -206,6 +211,27 @@ func kinds(c multe.CreditorID) []kind {
 		}, func(e *multe.Expiry) *uint64 { return &e.Version }, store.Tx.PutExpiry,
 			func(r store.Reader) (multe.Expiry, error) {
 				return r.Expiry(c, "01000000000000123", multe.Day{Year: 2024, Month: 2, Day: 29})
+			}, nil),
+		kindOf("flusso", func() multe.Flusso {
+			f := flusso(c, "F1", multe.Day{Year: 2024, Month: 2, Day: 29})
+			f.FlussoHead = multe.FlussoHead{Kind: multe.FlussoCompleto, PSP: "ABI1", PSPName: "Banca d'Italià", Name: "2026-03-29ABI1", TRN: "TRN/1", SettledOn: f.SettledOn,
+				Count: 3, Cents: 12600, Undeclared: true, QuotaCents: -4200, Unread: 1}
+			f.Lines, f.LinesCents, f.Digest, f.Message, f.Copies = 2, -4200, digest("flow"), "M1", []multe.MessageID{"M0", "M1"}
+			return f
+		}, func(f *multe.Flusso) *uint64 { return &f.Version }, store.Tx.PutFlusso,
+			func(r store.Reader) (multe.Flusso, error) { return r.Flusso(c, "F1") },
+			func(f *multe.Flusso) { f.Copies[0] = "scribble" }),
+		kindOf("flusso line", func() multe.FlussoLine {
+			return multe.FlussoLine{Creditor: c, Flusso: "F1", N: 2, FlussoRow: multe.FlussoRow{IUV: "01000000000000123", IUR: "IUR-1", Index: 1, Cents: -4200,
+				Outcome: multe.FlussoRevoked, PaidOn: multe.Day{Year: 2024, Month: 2, Day: 29}, CodiceVersamento: "ZZ01", Capitolo: "3020", Articolo: "1", PdC: "E.3",
+				AccertamentoYear: 2024, AccertamentoNumber: 77}}
+		}, func(l *multe.FlussoLine) *uint64 { return &l.Version }, store.Tx.PutFlussoLine,
+			func(r store.Reader) (multe.FlussoLine, error) {
+				ls, err := r.FlussoLines(c, "F1", 1, 1)
+				if err == nil && len(ls) == 0 {
+					err = fault.NotFound
+				}
+				return append(ls, multe.FlussoLine{})[0], err
 			}, nil),
 		kindOf("message", func() multe.Message { return message("M-" + string(c)) },
 			func(r *multe.Message) *uint64 { return &r.Version }, store.Tx.PutMessage,

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"ScanGoesPastAPage", scanGoesPastAPage},
 		{"ChangesAreInOrder", changesAreInOrder},
 		{"PaymentsAreInOrder", paymentsAreInOrder},
+		{"FlussiAreInOrder", flussiAreInOrder},
 		{"ToldOfAnIUVIsItsOwn", toldOfAnIUVIsItsOwn},
 		{"AuditIsInOrder", auditIsInOrder},
 		{"IndexesFollowTheRecords", indexesFollowTheRecords},
@@ -763,6 +764,74 @@ func paymentsAreInOrder(t *testing.T, s store.Store) {
 
 // auditIsInOrder writes from many goroutines, some of which fail: every creditor
 // still has 1, 2, 3 … in the order in which its lines were written.
+func flussiAreInOrder(t *testing.T, s store.Store) {
+	days := map[string]multe.Day{
+		"z": {Year: 2026, Month: 3, Day: 1}, "b": {Year: 2026, Month: 3, Day: 10}, "a": {Year: 2026, Month: 3, Day: 10},
+		"n": {}, // counts as the day it was received
+	}
+	line := func(c multe.CreditorID, f string, n int, iuv string) multe.FlussoLine {
+		return multe.FlussoLine{Creditor: c, Flusso: multe.FlussoID(f), N: n, FlussoRow: multe.FlussoRow{IUV: iuv, Cents: multe.Cents(n)}, Version: 1}
+	}
+	for _, c := range []multe.CreditorID{ours, theirs} {
+		update(t, s, func(tx store.Tx) error {
+			for id, day := range days {
+				if err := tx.PutFlusso(flusso(c, id, day)); err != nil {
+					return err
+				}
+			}
+			return errors.Join(tx.PutFlussoLine(line(c, "b", 256, "I1")), tx.PutFlussoLine(line(c, "b", 1, "I1")), tx.PutFlussoLine(line(c, "b", 2, "I10")),
+				tx.PutFlussoLine(line(c, "a", 9, "I1")), tx.PutFlussoLine(line(c, "bb", 1, "I")))
+		})
+	}
+	list := func(read func(r store.Reader) ([]multe.FlussoLine, error)) (got []string) {
+		view(t, s, func(r store.Reader) error {
+			ls, err := read(r)
+			for _, l := range ls {
+				got = append(got, fmt.Sprint(l.Flusso, l.N))
+			}
+			return err
+		})
+		return got
+	}
+	wantList := func(step string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", step, got, want)
+		}
+	}
+	wantDays := func(step string, want ...multe.FlussoID) {
+		t.Helper()
+		for limit := 1; limit <= 5; limit++ {
+			var got []multe.FlussoID
+			view(t, s, func(r store.Reader) error {
+				return store.Each(func(after multe.Flusso) ([]multe.Flusso, error) { return r.Flussi(ours, after, limit) },
+					func(f multe.Flusso) multe.Flusso { return f },
+					func(f multe.Flusso) error { got = append(got, f.ID); return nil })
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", step, got, want)
+			}
+		}
+	}
+	wantDays("flows", "z", "a", "b", "n")
+	wantList("lines", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLines(ours, "b", 0, 10) }), "b1", "b2", "b256")
+	wantList("lines after", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLines(ours, "b", 1, 1) }), "b2")
+	wantList("of an IUV", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLinesOf(ours, "I1", 10) }), "a9", "b1", "b256")
+
+	// A new copy moves a flow and its lines.
+	moved := flusso(ours, "z", multe.Day{Year: 2026, Month: 3, Day: 11})
+	gone, other := line(ours, "b", 256, "I1"), line(ours, "b", 1, "I2")
+	moved.Version, gone.Version, gone.Gone, other.Version = 2, 2, true, 2
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(tx.PutFlusso(moved), tx.PutFlussoLine(gone), tx.PutFlussoLine(other))
+	})
+	wantDays("moved", "a", "b", "z", "n")
+	wantList("gone", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLinesOf(ours, "I1", 10) }), "a9")
+	wantList("other IUV", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLinesOf(ours, "I2", 10) }), "b1")
+	wantList("all the same", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLines(ours, "b", 0, 10) }), "b1", "b2", "b256")
+	wantList("a neighbour's", list(func(r store.Reader) ([]multe.FlussoLine, error) { return r.FlussoLinesOf(theirs, "I1", 10) }), "a9", "b1", "b256")
+}
+
 func auditIsInOrder(t *testing.T, s store.Store) {
 	const writers, lines = 8, 12
 	var wg sync.WaitGroup
