@@ -1,8 +1,17 @@
 package pdf
 
-// Plain draws like Preavviso but leaves the page readable in an editor.
-func Plain(p Notice) ([]byte, error) { return render(p, options{symbols: true}) }
+import "preavviso/internal/texts"
+
+// Plain draws like [Draw] but leaves the pages readable in an editor.
+func Plain(d Document, t texts.Set) ([]byte, error) { return render(d, t, options{plain: true}) }
 
 // WithoutSymbols draws the same page with nothing to scan: what is left when the
 // symbols cost nothing.
-func WithoutSymbols(p Notice) ([]byte, error) { return render(p, options{compress: true}) }
+func WithoutSymbols(d Document, t texts.Set) ([]byte, error) {
+	return render(d, t, options{noSymbols: true})
+}
+
+// Unchecked draws without reading back.
+func Unchecked(d Document, t texts.Set) ([]byte, error) {
+	return render(d, t, options{unchecked: true})
+}

@@ -27,6 +27,7 @@ type Notice struct {
 	Causale string // as the platform was told; 1 to 100
 	Debtor  Debtor // zero while nobody knows who it is, as on a windscreen
 	Steps   []Step // 1 to 4; the first is due now, and is what the symbols carry
+	Reprint bool   // marks the page as a reprint
 }
 
 // Creditor is the public body that is owed, as a notice presents it.
@@ -38,6 +39,7 @@ type Creditor struct {
 	Privacy  string // where the whole privacy notice is; up to 100, may be empty
 	CF       string // 11 digits
 	CBILL    string // up to 10, may be empty
+	Logo     *Logo  // nil if it has none
 
 	// The «bollettino postale PA» is drawn if there is both an account and an
 	// authorisation of Poste to print it; then the holder must be there too.
@@ -62,9 +64,9 @@ type Step struct {
 }
 
 // printed is who the notice says it is for.
-func (d Debtor) printed() string {
+func (d Debtor) printed(w words) string {
 	if d.Name == "" {
-		return textUnknownDebtor
+		return w.get("unknown_debtor")
 	}
 	return d.Name
 }
@@ -80,11 +82,11 @@ func (c Creditor) postal() bool { return c.PostalAccount != "" && c.PosteAuthori
 func (p Notice) due() Step { return p.Steps[0] }
 
 // term is the deadline as it is printed.
-func (s Step) term(rome *time.Location) string {
+func (s Step) term(w words, rome *time.Location) string {
 	if s.By.IsZero() {
 		return s.Term
 	}
-	return "entro il " + s.By.In(rome).Format(dateLayout)
+	return w.get("by", "data", s.By.In(rome).Format(dateLayout))
 }
 
 const (
@@ -100,15 +102,39 @@ type field struct {
 	required bool
 }
 
-// prepared returns p with all its texts made printable, or says which of them
-// is missing, too long or not printable. It leaves p alone.
-func (p Notice) prepared() (Notice, error) {
-	fail := func(code, detail string) (Notice, error) {
-		return Notice{}, fault.New(fault.Invalid, code, detail)
+// prepare makes all texts printable where they are, or says which of them is
+// missing, too long or not printable.
+func prepare(fields []field) error {
+	for _, f := range fields {
+		t, ok := printable(*f.text)
+		switch {
+		case !ok:
+			return invalid("bad_character", "Il campo «%s» contiene caratteri che non si possono stampare.", f.name)
+		case t == "" && f.required:
+			return invalid("missing_field", "Manca il campo «%s».", f.name)
+		case len([]rune(t)) > f.max:
+			return invalid("too_long", "Il campo «%s» supera i %d caratteri.", f.name, f.max)
+		case noValue[strings.ToLower(t)]:
+			return invalid("missing_field", "Il campo «%s» contiene «null»: il programma che lo ha mandato non ne conosce il valore.", f.name)
+		}
+		*f.text = t
 	}
-	p.Steps = append([]Step(nil), p.Steps...)
-	c := &p.Creditor
-	fields := []field{
+	return nil
+}
+
+// noValue are words that programs write for what they do not know.
+var noValue = map[string]bool{"null": true, "nil": true, "undefined": true, "nan": true, "<nil>": true, "(null)": true, "none": true}
+
+func invalid(code, format string, args ...any) error {
+	return fault.New(fault.Invalid, "print."+code, fmt.Sprintf(format, args...))
+}
+
+// fields are the texts of a creditor. The account is filled up with zeros.
+func (c *Creditor) fields() []field {
+	if n := len(c.PostalAccount); n > 0 {
+		c.PostalAccount = strings.Repeat("0", max(0, accountLen-n)) + c.PostalAccount
+	}
+	return []field{
 		{"ente creditore", &c.Name, 100, true},
 		{"settore dell'ente", &c.Settore, 50, false},
 		{"informazioni dell'ente", &c.Info, 100, false},
@@ -119,51 +145,56 @@ func (p Notice) prepared() (Notice, error) {
 		{"conto corrente postale", &c.PostalAccount, accountLen, false},
 		{"intestatario del conto", &c.PostalHolder, 50, c.postal()},
 		{"autorizzazione Poste", &c.PosteAuthorisation, 60, false},
-		{"numero del preavviso", &p.Reference, 40, true},
-		{"luogo", &p.Place, 150, true},
-		{"targa", &p.Plate, 20, true},
-		{"veicolo", &p.Vehicle, 80, false},
-		{"norma violata", &p.Norm, 100, true},
-		{"descrizione della violazione", &p.Violation, 600, true},
-		{"matricola dell'agente", &p.Warden, 40, true},
-		{"causale", &p.Causale, 100, true},
-		{"nome del destinatario", &p.Debtor.Name, 70, false},
-		{"codice fiscale del destinatario", &p.Debtor.CF, 16, false},
 	}
+}
+
+func checkAmount(c avviso.Cents) error {
+	if c <= 0 || c > avviso.MaxPrintable {
+		return invalid("bad_amount", "Ogni importo deve essere compreso fra 0,01 e %s euro.", avviso.MaxPrintable.Italian())
+	}
+	return nil
+}
+
+// prepared returns p with all its texts made printable, or says which of them
+// is missing, too long or not printable. It leaves p alone.
+func (p Notice) prepared() (Notice, error) {
+	p.Steps = append([]Step(nil), p.Steps...)
+	fields := append(p.Creditor.fields(),
+		field{"numero del preavviso", &p.Reference, 40, true},
+		field{"luogo", &p.Place, 150, true},
+		field{"targa", &p.Plate, 20, true},
+		field{"veicolo", &p.Vehicle, 80, false},
+		field{"norma violata", &p.Norm, 100, true},
+		field{"descrizione della violazione", &p.Violation, 600, true},
+		field{"matricola dell'agente", &p.Warden, 40, true},
+		field{"causale", &p.Causale, 100, true},
+		field{"nome del destinatario", &p.Debtor.Name, 70, false},
+		field{"codice fiscale del destinatario", &p.Debtor.CF, 16, false},
+	)
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		if s.By.IsZero() == (strings.TrimSpace(s.Term) == "") {
-			return fail("print.bad_term", "Ogni importo deve avere una scadenza: o una data o un termine.")
+			return Notice{}, invalid("bad_term", "Ogni importo deve avere una scadenza: o una data o un termine.")
 		}
 		fields = append(fields, field{"descrizione dell'importo", &s.Label, 50, true}, field{"termine di pagamento", &s.Term, 80, false})
 	}
-	for _, f := range fields {
-		t, ok := printable(*f.text)
-		switch {
-		case !ok:
-			return fail("print.bad_character", fmt.Sprintf("Il campo «%s» contiene caratteri che non si possono stampare.", f.name))
-		case t == "" && f.required:
-			return fail("print.missing_field", fmt.Sprintf("Manca il campo «%s».", f.name))
-		case len([]rune(t)) > f.max:
-			return fail("print.too_long", fmt.Sprintf("Il campo «%s» supera i %d caratteri.", f.name, f.max))
-		}
-		*f.text = t
+	if err := prepare(fields); err != nil {
+		return Notice{}, err
 	}
 	switch {
 	case p.IssuedAt.IsZero():
-		return fail("print.missing_field", "Mancano la data e l'ora della violazione.")
+		return Notice{}, invalid("missing_field", "Mancano la data e l'ora della violazione.")
 	case p.Number.IsZero():
-		return fail("print.no_number", "Manca il codice avviso.")
+		return Notice{}, errNoNumber
 	case len(p.Steps) == 0 || len(p.Steps) > maxSteps:
-		return fail("print.bad_steps", fmt.Sprintf("Gli importi devono essere da 1 a %d.", maxSteps))
+		return Notice{}, invalid("bad_steps", "Gli importi devono essere da 1 a %d.", maxSteps)
 	}
 	for _, s := range p.Steps {
-		if s.Amount <= 0 || s.Amount > avviso.MaxPrintable {
-			return fail("print.bad_amount", fmt.Sprintf("Ogni importo deve essere compreso fra 0,01 e %s euro.", avviso.MaxPrintable.Italian()))
+		if err := checkAmount(s.Amount); err != nil {
+			return Notice{}, err
 		}
-	}
-	if n := len(c.PostalAccount); n > 0 {
-		c.PostalAccount = strings.Repeat("0", max(0, accountLen-n)) + c.PostalAccount
 	}
 	return p, nil
 }
+
+var errNoNumber = invalid("no_number", "Manca il codice avviso.")

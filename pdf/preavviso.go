@@ -1,40 +1,24 @@
 package pdf
 
 import (
-	"fmt"
-	"strings"
-	"sync"
+	"strconv"
 	"time"
-	_ "time/tzdata" // a server without zone files prints the same page
 
-	"preavviso/internal/avviso"
 	"preavviso/internal/fault"
+	"preavviso/internal/texts"
 )
 
-var rome = sync.OnceValues(func() (*time.Location, error) { return time.LoadLocation("Europe/Rome") })
-
-// Preavviso draws the notice that is left on a windscreen: one A4 page as a PDF
-// document. Equal notices give equal bytes.
-//
-// Its errors are [fault.Invalid] with codes that begin with «print.» when the
-// notice cannot be printed as it is, and internal otherwise: when the fonts are
-// not in this build, for one.
+// Preavviso draws the notice that is left on a windscreen with the built-in
+// texts: one A4 page as a PDF document. See [Draw].
 func Preavviso(p Notice) ([]byte, error) {
-	return render(p, options{compress: true, symbols: true})
+	t, err := texts.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	return Draw(p, t)
 }
 
-// options exist for tests: golden files want to be read, and a page without
-// symbols shows what the symbols cost.
-type options struct{ compress, symbols bool }
-
-// The boxes at the foot have fixed places and sizes, as the guide has them; the
-// rest of the page is set as large as the space above them allows.
 const (
-	paymentHeight = 57.0
-	postalHeight  = 54.0
-	footSpace     = 6.0 // between the text and the boxes
-	symbolSide    = 25.0
-
 	largestBody  = 11.0 // points
 	smallestBody = 7.0  // notes are a point smaller; under that nobody reads them
 	bodyStep     = 0.5
@@ -42,90 +26,49 @@ const (
 	mostGap      = 6.5
 )
 
-func render(p Notice, o options) ([]byte, error) {
+// errNoRoom is for what does not fit even in the smallest letters.
+var errNoRoom = fault.New(fault.Invalid, "print.no_room", "I testi sono troppo lunghi per stare in una pagina.")
+
+func (p Notice) draw(pr *printing) error {
 	p, err := p.prepared()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	zone, err := rome()
+	pr.about.At = p.IssuedAt
+	w, err := pr.wordsOf(texts.Preavviso, "")
 	if err != nil {
-		return nil, fmt.Errorf("loading Europe/Rome: %w", err)
+		return err
 	}
-	var qr, dm symbol
-	if o.symbols {
-		if qr, dm, err = symbols(p); err != nil {
-			return nil, err
-		}
-	}
-	s, err := newSheet(p.IssuedAt)
+	pr.about.Title, pr.about.Lang = w.get("file_title"), "it-IT"
+	due := p.due()
+	box, err := pr.symbols(p.Creditor, p.Debtor, p.Number, due.Amount, p.Causale)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.pdf.SetCompression(o.compress)
-	s.pdf.SetTitle(textDocumentTitle, true)
-
 	foot := pageHeight - margin - paymentHeight
 	if p.Creditor.postal() {
 		foot -= postalHeight
 	}
-	size, gap, ok := s.fitBody(p, zone, foot-footSpace)
+	size, gap, ok := pr.measure().fitBody(w, p, pr.zone, foot-footSpace)
 	if !ok {
-		return nil, fault.New(fault.Invalid, "print.no_room", "I testi sono troppo lunghi per stare in una pagina.")
+		return errNoRoom
 	}
-	s.pdf.AddPage()
-	s.body(p, zone, size, gap)
-	s.payment(p, zone, foot)
-	if o.symbols {
-		qr.draw(s.pdf, margin, foot+14, symbolSide)
-	}
+	s := pr.newPage()
+	s.body(w, p, pr.zone, size, gap)
+	to := payee{p.Creditor, p.Debtor.printed(w)}
+	what := due.Label + " – " + due.term(w, pr.zone)
+	s.payment(w, to, box, what, foot)
 	if p.Creditor.postal() {
-		s.bollettino(p, zone, foot+paymentHeight)
-		if o.symbols {
-			dm.draw(s.pdf, rightEdge-symbolSide, foot+paymentHeight+22, symbolSide)
-		}
+		s.bollettino(w, to, box, what, foot+paymentHeight)
 	}
-	return s.bytes()
-}
-
-// symbols encodes what is due now, as printed. The second symbol is empty when
-// there is no bollettino.
-func symbols(p Notice) (qr, dm symbol, err error) {
-	invalid := func(err error) (symbol, symbol, error) {
-		return symbol{}, symbol{}, fault.Wrap(fault.Invalid, "print.bad_payload",
-			"I dati per il pagamento non sono validi: controllare codice fiscale dell'ente, conto postale e destinatario.", err)
-	}
-	payload, err := avviso.QR(p.Number, p.Creditor.CF, p.due().Amount)
-	if err != nil {
-		return invalid(err)
-	}
-	if qr, err = qrSymbol(payload); err != nil {
-		return symbol{}, symbol{}, err
-	}
-	if !p.Creditor.postal() {
-		return qr, symbol{}, nil
-	}
-	debtorCF := p.Debtor.CF
-	if debtorCF == "" {
-		debtorCF = avviso.Anonymous
-	}
-	payload, err = avviso.DataMatrix(avviso.DataMatrixInput{
-		Number: p.Number, Account: p.Creditor.PostalAccount, Amount: p.due().Amount, CreditorCF: p.Creditor.CF,
-		DebtorCF: debtorCF, DebtorName: p.Debtor.Name, Causale: p.Causale,
-	})
-	if err != nil {
-		return invalid(err)
-	}
-	dm, err = dataMatrixSymbol(payload)
-	return qr, dm, err
+	return nil
 }
 
 // fitBody finds the largest size at which the upper part ends above bottom, and
 // shares what is left among the gaps between its sections.
-func (s *sheet) fitBody(p Notice, zone *time.Location, bottom float64) (size, gap float64, ok bool) {
-	s.dry = true
-	defer func() { s.dry = false }()
+func (s *sheet) fitBody(w words, p Notice, zone *time.Location, bottom float64) (size, gap float64, ok bool) {
 	for size = largestBody; size >= smallestBody; size -= bodyStep {
-		if left := bottom - s.body(p, zone, size, leastGap); left >= 0 {
+		if left := bottom - s.body(w, p, zone, size, leastGap); left >= 0 {
 			return size, min(mostGap, leastGap+left/bodyGaps), true
 		}
 	}
@@ -140,7 +83,7 @@ const (
 )
 
 // body writes all that stands above the payment boxes and returns where it ends.
-func (s *sheet) body(p Notice, zone *time.Location, size, gap float64) float64 {
+func (s *sheet) body(w words, p Notice, zone *time.Location, size, gap float64) float64 {
 	const (
 		col1, width1 = margin, 44.0
 		col2         = 58.0
@@ -149,151 +92,92 @@ func (s *sheet) body(p Notice, zone *time.Location, size, gap float64) float64 {
 	)
 	value, small, row := bold(size), regular(size-1), gap*rowGap
 
-	y := s.header(p) + gap
+	y := s.header(w, p) + gap
 
-	y = s.bar(y, "VIOLAZIONE ACCERTATA", "n. "+p.Reference) + gap
+	y = s.bar(y, w.get("finding"), w.get("number", "numero", p.Reference)) + gap
 	at := p.IssuedAt.In(zone)
 	y = max(
-		s.labelled("Data e ora", value, col1, y, width1, at.Format(dateLayout+", ore 15:04")),
-		s.labelled("Luogo", value, col2, y, width2, p.Place),
+		s.labelled(w.get("date"), value, col1, y, width1, at.Format(dateLayout+", ore 15:04")),
+		s.labelled(w.get("place"), value, col2, y, width2, p.Place),
 	) + row
 	y = max(
-		s.labelled("Targa", mono(size), col1, y, width1, p.Plate),
-		s.labelled("Veicolo", value, col2, y, col3-col2-4, p.Vehicle),
-		s.labelled("Agente accertatore (matricola)", value, col3, y, rightEdge-col3, p.Warden),
+		s.labelled(w.get("plate"), mono(size), col1, y, width1, p.Plate),
+		s.labelled(w.get("vehicle"), value, col2, y, col3-col2-4, p.Vehicle),
+		s.labelled(w.get("warden"), value, col3, y, rightEdge-col3, p.Warden),
 	) + row
 	y = max(
-		s.labelled("Norma violata", value, col1, y, width1, p.Norm),
-		s.labelled("Violazione", value, col2, y, width2, p.Violation),
+		s.labelled(w.get("norm"), value, col1, y, width1, p.Norm),
+		s.labelled(w.get("violation"), value, col2, y, width2, p.Violation),
 	) + gap
 
-	y = s.bar(y, "QUANTO E QUANDO PAGARE?", "") + gap
+	y = s.bar(y, w.get("how_much"), "") + gap
 	column := (rightEdge - margin) / float64(max(2, len(p.Steps)))
-	words, amount := bold(max(8, size-1)), bold(16)
+	strong, amount := bold(max(8, size-1)), bold(16)
 	labels, terms := y, y
 	for i, step := range p.Steps {
-		labels = max(labels, s.paragraph(words, margin+float64(i)*column, y, column-4, step.Label))
+		labels = max(labels, s.paragraph(strong, margin+float64(i)*column, y, column-4, step.Label))
 	}
 	for i, step := range p.Steps {
 		x := margin + float64(i)*column
-		s.text(amount, x, labels, "€ "+step.Amount.Italian())
-		terms = max(terms, s.paragraph(words, x, labels+amount.line(), column-4, step.term(zone)))
+		s.line(amount, x, labels, "€ "+step.Amount.Italian())
+		terms = max(terms, s.paragraph(strong, x, labels+amount.line(), column-4, step.term(w, zone)))
 	}
-	y = s.paragraph(small, margin, terms+row, rightEdge-margin, textAmounts) + gap
+	y = s.paragraph(small, margin, terms+row, rightEdge-margin, w.get("amounts")) + gap
 
-	y = s.bar(y, "CHE COSA SAPERE", "") + gap
+	y = s.bar(y, w.get("know"), "") + gap
 	const left, right, half = margin, 108.0, 92.0
-	for i := 0; i+1 < len(notes); i += 2 {
-		y = max(s.note(left, y, half, small, p, notes[i]), s.note(right, y, half, small, p, notes[i+1])) + row
+	for i := 1; i < notes; i += 2 {
+		y = max(s.note(w, left, y, half, small, p, i), s.note(w, right, y, half, small, p, i+1)) + row
 	}
 	return y
 }
 
+// notes is how many there are, read two by two from left to right.
+const notes = 6
+
 // header writes who is owed on the left and what this paper is on the right.
-func (s *sheet) header(p Notice) float64 {
-	const width = 108.0
+func (s *sheet) header(w words, p Notice) float64 {
 	y := margin
+	end := s.letterhead(p.Creditor, y, 108)
+	s.lineRight(bold(14), rightEdge, y, w.get("title"))
+	s.lineRight(regular(8), rightEdge, y+bold(14).line(), w.get("subtitle"))
+	right := y + bold(14).line() + regular(8).line()
+	if p.Reprint {
+		s.lineRight(bold(10), rightEdge, right, w.get("reprint"))
+		right += bold(10).line()
+	}
+	return max(end, right)
+}
+
+// letterhead writes a creditor with its logo, and returns where it ends.
+func (s *sheet) letterhead(c Creditor, y, width float64) float64 {
+	x, end := margin, y
+	if c.Logo != nil {
+		const side = 18.0
+		w, h := c.Logo.box(side)
+		if !s.dry {
+			s.logo(c.Logo, x, y, w, h)
+		}
+		x, width, end = x+w+4, width-w-4, y+h
+	}
 	name := bold(14)
-	for name.size > 10 && len(s.wrap(name, width, p.Creditor.Name)) > 2 {
+	for name.size > 10 && len(s.wrap(name, width, c.Name)) > 2 {
 		name.size--
 	}
-	end := s.paragraph(name, margin, y, width, p.Creditor.Name)
-	end = s.paragraph(regular(10), margin, end, width, p.Creditor.Settore)
-	for _, t := range []string{p.Creditor.Info, p.Creditor.Contacts} {
-		end = s.paragraph(regular(8), margin, end+0.6, width, t)
+	y = s.paragraph(name, x, y, width, c.Name)
+	y = s.paragraph(regular(10), x, y, width, c.Settore)
+	for _, t := range []string{c.Info, c.Contacts} {
+		y = s.paragraph(regular(8), x, y+0.6, width, t)
 	}
-	s.textRight(bold(14), rightEdge, y, textTitle)
-	s.textRight(regular(8), rightEdge, y+bold(14).line(), textSubtitle)
-	return max(end, y+bold(14).line()+regular(8).line())
+	return max(end, y)
 }
 
-func (s *sheet) note(x, y, w float64, f face, p Notice, n note) float64 {
+func (s *sheet) note(w words, x, y, width float64, f face, p Notice, n int) float64 {
+	key := "note" + strconv.Itoa(n)
 	where := p.Creditor.Privacy
 	if where == "" {
-		where = textPrivacyAtOffice
+		where = w.get("privacy_office")
 	}
-	y = s.paragraph(bold(f.size), x, y, w, n.heading)
-	return s.paragraph(f, x, y, w, strings.NewReplacer("{ente}", p.Creditor.Name, "{informativa}", where).Replace(n.text))
-}
-
-// payment writes the box that a bank or an app needs; the QR code goes into the
-// empty square at its left.
-func (s *sheet) payment(p Notice, zone *time.Location, y float64) {
-	const col, code = 59.0, 94.2
-	due := p.due()
-	s.bar(y, "DATI PER IL PAGAMENTO", due.Label+" – "+due.term(zone))
-	s.paragraph(regular(8), margin, y+44, col-margin-8, textScan)
-
-	s.amount(rightEdge, y+13.3, due.Amount)
-	s.pair("Destinatario", col, y+13.5, 105, p.Debtor.printed())
-	s.pair("Ente creditore", col, y+22.8, rightEdge-col, p.Creditor.Name)
-	s.pair("Oggetto del pagamento", col, y+32.1, rightEdge-col, p.Causale)
-
-	if p.Creditor.CBILL != "" {
-		s.text(regular(8), col, y+43.4, "Codice CBILL")
-		s.text(mono(10), col, y+47.6, p.Creditor.CBILL)
-	}
-	s.text(regular(8), code, y+43.4, "Codice avviso")
-	s.text(mono(10), code, y+47.6, p.Number.Grouped())
-	s.textRight(regular(8), rightEdge, y+43.4, "Cod. fiscale ente creditore")
-	s.textRight(mono(10), rightEdge, y+47.6, p.Creditor.CF)
-}
-
-// bollettino writes the box that a post office needs; the Data Matrix goes into
-// the frame at its right.
-func (s *sheet) bollettino(p Notice, zone *time.Location, y float64) {
-	const col, edge = 59.0, 168.5
-	due := p.due()
-	s.bar(y, "BOLLETTINO POSTALE PA", due.Label+" – "+due.term(zone))
-	s.text(bold(10), margin, y+13, "BancoPosta")
-	s.paragraph(regular(8), margin, y+18, 42, textCounter)
-	s.pdf.SetTextColor(0x4D, 0x4D, 0x4D) // 70 % black, as the guide wants it
-	s.paragraph(regular(7), margin, y+45, 44, p.Creditor.PosteAuthorisation)
-	s.pdf.SetTextColor(0, 0, 0)
-
-	s.text(regular(10), col, y+13.3, "sul C/C n.")
-	s.text(mono(12), col+19, y+13, p.Creditor.PostalAccount)
-	s.amount(edge, y+13.3, due.Amount)
-	for i, row := range []struct{ label, value string }{
-		{"Intestato a", p.Creditor.PostalHolder},
-		{"Destinatario", p.Debtor.printed()},
-		{"Oggetto del pagamento", p.Causale},
-	} {
-		top := y + 22.5 + 5.5*float64(i)
-		s.text(regular(8), col, top, row.label)
-		s.fit(bold(8), col+30, top, edge-col-30, row.value)
-	}
-	s.text(regular(8), col, y+41.5, "Codice avviso")
-	s.text(mono(10), col, y+45.2, p.Number.Grouped())
-	s.text(regular(8), 115.7, y+41.5, "Tipo")
-	s.text(mono(10), 115.7, y+45.2, "P1")
-	s.textRight(regular(8), edge, y+41.5, "Cod. fiscale ente creditore")
-	s.textRight(mono(10), edge, y+45.2, p.Creditor.CF)
-
-	// The corners of the frame, three modules outside the symbol.
-	const out, arm, thick = 1.9, 4.5, 0.5
-	const x0, side = rightEdge - symbolSide - out, symbolSide + 2*out
-	y0 := y + 22 - out
-	s.pdf.SetFillColor(0xD9, 0xD9, 0xD9)
-	for _, r := range [][4]float64{
-		{x0, y0, arm, thick}, {x0, y0, thick, arm},
-		{x0 + side - arm, y0, arm, thick}, {x0 + side - thick, y0, thick, arm},
-		{x0, y0 + side - thick, arm, thick}, {x0, y0 + side - arm, thick, arm},
-		{x0 + side - arm, y0 + side - thick, arm, thick}, {x0 + side - thick, y0 + side - arm, thick, arm},
-	} {
-		s.pdf.Rect(r[0], r[1], r[2], r[3], "F")
-	}
-}
-
-// pair writes a label and below it a name, on a line each.
-func (s *sheet) pair(label string, x, y, w float64, name string) {
-	s.text(regular(8), x, y, label)
-	s.fit(bold(8), x, y+3.7, w, name)
-}
-
-// amount writes «Euro 29,40» so that it ends at x.
-func (s *sheet) amount(x, y float64, c avviso.Cents) {
-	f := mono(12)
-	s.textRight(f, x, y-0.3, c.Italian())
-	s.textRight(regular(10), x-s.width(f, c.Italian())-2, y+0.3, "Euro")
+	y = s.paragraph(bold(f.size), x, y, width, w.get(key+"_heading"))
+	return s.paragraph(f, x, y, width, w.get(key, "ente", p.Creditor.Name, "informativa", where))
 }

@@ -17,6 +17,7 @@ import (
 
 	"preavviso/internal/avviso"
 	"preavviso/internal/fault"
+	"preavviso/internal/texts"
 	"preavviso/pdf"
 )
 
@@ -106,9 +107,18 @@ var cases = map[string]func(testing.TB) pdf.Notice{
 	"windscreen": windscreen, "bank_only": bankOnly, "crowded": crowded, "bare": bare,
 }
 
-func draw(t testing.TB, p pdf.Notice) []byte {
+func builtin(t testing.TB) texts.Set {
 	t.Helper()
-	b, err := pdf.Preavviso(p)
+	s, err := texts.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func draw(t testing.TB, p pdf.Document) []byte {
+	t.Helper()
+	b, err := pdf.Draw(p, builtin(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +130,7 @@ func draw(t testing.TB, p pdf.Notice) []byte {
 func TestGolden(t *testing.T) {
 	for name, notice := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := pdf.Plain(notice(t))
+			got, err := pdf.Plain(notice(t), builtin(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,15 +425,16 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func BenchmarkPreavviso(b *testing.B)          { benchmark(b, pdf.Preavviso) }
+func BenchmarkPreavviso(b *testing.B)          { benchmark(b, pdf.Draw) }
 func BenchmarkPreavvisoNoSymbols(b *testing.B) { benchmark(b, pdf.WithoutSymbols) }
+func BenchmarkPreavvisoUnchecked(b *testing.B) { benchmark(b, pdf.Unchecked) }
 
-func benchmark(b *testing.B, render func(pdf.Notice) ([]byte, error)) {
+func benchmark(b *testing.B, render func(pdf.Document, texts.Set) ([]byte, error)) {
 	for name, p := range map[string]pdf.Notice{"bank": bankOnly(b), "postal": windscreen(b)} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := render(p); err != nil {
+				if _, err := render(p, builtin(b)); err != nil {
 					b.Fatal(err)
 				}
 			}

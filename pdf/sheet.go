@@ -1,14 +1,7 @@
 package pdf
 
 import (
-	"bytes"
-	"fmt"
 	"strings"
-	"time"
-
-	"github.com/jung-kurt/gofpdf"
-
-	"preavviso/internal/assets"
 )
 
 // Measures in millimetres, from the notice guide («Margini e spazi»).
@@ -23,89 +16,60 @@ const (
 
 // face is a font at a size in points.
 type face struct {
-	family, style string
-	size          float64
+	font font
+	size float64
 }
 
-func regular(size float64) face { return face{"titillium", "", size} }
-func bold(size float64) face    { return face{"titillium", "B", size} }
-func mono(size float64) face    { return face{"mono", "B", size} }
+func regular(size float64) face { return face{titillium, size} }
+func bold(size float64) face    { return face{titilliumBold, size} }
+func mono(size float64) face    { return face{robotoMono, size} }
 
 // line is the height of a line, in millimetres.
 func (f face) line() float64 { return f.size * pointMM * 1.22 }
 
-// sheet is a page being drawn, in a few words of our own. All y are tops.
+// sheet is a page being laid out, in a few words of our own. All y are tops.
 type sheet struct {
-	pdf *gofpdf.Fpdf
-	dry bool // nothing is drawn, only measured
-}
-
-// newSheet returns a sheet without a page: there, widths can be measured and
-// nothing is written. at is the date that the file says it is of.
-func newSheet(at time.Time) (*sheet, error) {
-	pdf := gofpdf.New("P", "mm", "A4", "")
-	pdf.SetCatalogSort(true)
-	pdf.SetCreationDate(at.UTC())
-	pdf.SetModificationDate(at.UTC())
-	pdf.SetProducer("preavviso", true)
-	pdf.SetAutoPageBreak(false, 0)
-	pdf.SetMargins(0, 0, 0)
-	for _, f := range []struct{ family, style, file string }{
-		{"titillium", "", assets.TitilliumRegular},
-		{"titillium", "B", assets.TitilliumBold},
-		{"mono", "B", assets.RobotoMonoBold},
-	} {
-		font, err := assets.Font(f.file)
-		if err != nil {
-			return nil, err
-		}
-		pdf.AddUTF8FontFromBytes(f.family, f.style, font)
-	}
-	return &sheet{pdf: pdf}, pdf.Error()
-}
-
-// bytes closes the document and tells readers its language, which gofpdf
-// cannot: the catalogue is its last object, so that only the pointer to the
-// table behind it moves.
-func (s *sheet) bytes() ([]byte, error) {
-	var out bytes.Buffer
-	if err := s.pdf.Output(&out); err != nil {
-		return nil, err
-	}
-	const catalog, language = "/Type /Catalog\n", "/Lang (it-IT)\n/ViewerPreferences <</DisplayDocTitle true>>\n"
-	b := out.Bytes()
-	table := bytes.LastIndex(b, []byte("\nxref\n")) + 1
-	end := bytes.LastIndex(b, []byte("startxref\n"))
-	at := bytes.LastIndex(b[:max(table, 0)], []byte(catalog)) + len(catalog)
-	if table < 1 || end < table || at < len(catalog) {
-		return nil, fmt.Errorf("gofpdf wrote a document without catalogue or table")
-	}
-	var done bytes.Buffer
-	done.Grow(len(b) + len(language))
-	done.Write(b[:at])
-	done.WriteString(language)
-	done.Write(b[at:end])
-	fmt.Fprintf(&done, "startxref\n%d\n%%%%EOF\n", table+len(language))
-	return done.Bytes(), nil
+	canvas
+	types  *typeCase
+	dry    bool // nothing is drawn, only measured
+	colour colour
 }
 
 // width measures t.
 func (s *sheet) width(f face, t string) float64 {
-	s.pdf.SetFont(f.family, f.style, f.size)
-	return s.pdf.GetStringWidth(t)
-}
-
-// text writes one line.
-func (s *sheet) text(f face, x, y float64, t string) {
-	if s.dry || t == "" {
-		return
+	n, widths := 0, &s.types.widths[f.font]
+	for _, r := range t {
+		if r <= lastRune {
+			n += int(widths[r])
+		}
 	}
-	s.pdf.SetFont(f.family, f.style, f.size)
-	s.pdf.Text(x, y+0.95*f.size*pointMM, t)
+	return float64(n) * f.size * pointMM / 1000
 }
 
-// textRight writes one line that ends at x.
-func (s *sheet) textRight(f face, x, y float64, t string) { s.text(f, x-s.width(f, t), y, t) }
+// line writes one line.
+func (s *sheet) line(f face, x, y float64, t string) {
+	if !s.dry && t != "" {
+		s.canvas.text(f, x, y+0.95*f.size*pointMM, t, s.colour)
+	}
+}
+
+// lineRight writes one line that ends at x.
+func (s *sheet) lineRight(f face, x, y float64, t string) { s.line(f, x-s.width(f, t), y, t) }
+
+// box fills a rectangle.
+func (s *sheet) box(x, y, w, h float64, c colour) {
+	if !s.dry {
+		s.fill(x, y, w, h, c)
+	}
+}
+
+// in draws with another colour.
+func (s *sheet) in(c colour, draw func()) {
+	before := s.colour
+	s.colour = c
+	draw()
+	s.colour = before
+}
 
 // fit writes one line of at most w millimetres: if t is wider it is set smaller,
 // down to three quarters, and if that is not enough it ends in an ellipsis. It is
@@ -119,33 +83,48 @@ func (s *sheet) fit(f face, x, y, w float64, t string) {
 		r = r[:len(r)-1]
 		t = strings.TrimRight(string(r), " ") + "…"
 	}
-	s.text(f, x, baseline-0.95*f.size*pointMM, t)
+	s.line(f, x, baseline-0.95*f.size*pointMM, t)
 }
 
 // wrap breaks t into lines of at most w millimetres, inside a word only when
 // the word alone is longer.
 func (s *sheet) wrap(f face, w float64, t string) []string {
 	var lines []string
-	line := ""
-	for _, word := range strings.Fields(t) {
-		joined := strings.TrimPrefix(line+" "+word, " ")
-		if s.width(f, joined) <= w {
-			line = joined
+	space := s.width(f, " ")
+	from, to, used := 0, 0, 0.0 // of the line so far, in t
+	for rest := t; ; {
+		rest = strings.TrimLeft(rest, " ")
+		if rest == "" {
+			break
+		}
+		word, after, _ := strings.Cut(rest, " ")
+		start := len(t) - len(rest)
+		rest = after
+		wide := s.width(f, word)
+		if to > from && used+space+wide <= w {
+			to, used = start+len(word), used+space+wide
 			continue
 		}
-		if line != "" {
-			lines = append(lines, line)
+		if to > from {
+			lines = append(lines, t[from:to])
 		}
-		for line = word; s.width(f, line) > w; {
-			r := []rune(line)
-			n := len(r) - 1
-			for n > 1 && s.width(f, string(r[:n])) > w {
-				n--
+		for ; wide > w && len(word) > 1; wide = s.width(f, word) {
+			n, part := 0, 0.0
+			for i, r := range word {
+				if part += s.width(f, string(r)); part > w && i > 0 {
+					break
+				}
+				n = i + len(string(r))
 			}
-			lines, line = append(lines, string(r[:n])), string(r[n:])
+			if n == len(word) {
+				break
+			}
+			lines = append(lines, word[:n])
+			start, word = start+n, word[n:]
 		}
+		from, to, used = start, start+len(word), wide
 	}
-	return append(lines, line)
+	return append(lines, t[from:to])
 }
 
 // paragraph writes t in lines of at most w and returns where it ends.
@@ -154,7 +133,7 @@ func (s *sheet) paragraph(f face, x, y, w float64, t string) float64 {
 		return y
 	}
 	for _, l := range s.wrap(f, w, t) {
-		s.text(f, x, y, l)
+		s.line(f, x, y, l)
 		y += f.line()
 	}
 	return y
@@ -162,12 +141,9 @@ func (s *sheet) paragraph(f face, x, y, w float64, t string) float64 {
 
 // bar writes the heading of a section over the whole width of the paper.
 func (s *sheet) bar(y float64, left, right string) float64 {
-	if !s.dry {
-		s.pdf.SetFillColor(0xEC, 0xEC, 0xEC) // K7
-		s.pdf.Rect(0, y, pageWidth, barHeight, "F")
-	}
+	s.box(0, y, pageWidth, barHeight, barGrey)
 	f := bold(10)
-	s.text(f, margin, y+1.9, left)
+	s.line(f, margin, y+1.9, left)
 	room := rightEdge - margin - s.width(f, left) - 8
 	s.fit(f, max(rightEdge-s.width(f, right), rightEdge-room), y+1.9, room, right)
 	return y + barHeight
@@ -180,6 +156,6 @@ func (s *sheet) labelled(label string, f face, x, y, w float64, value string) fl
 		return y
 	}
 	small := regular(min(f.size, 8))
-	s.text(small, x, y, label)
+	s.line(small, x, y, label)
 	return s.paragraph(f, x, y+small.line(), w, value)
 }

@@ -24,7 +24,7 @@ const anyone = "*"
 // What several packages may import.
 const (
 	useCase = "internal/fault internal/multe internal/avviso internal/store"
-	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry"
+	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox"
 )
 
 // arrows is, for every package of this module, which others its code may import.
@@ -43,6 +43,7 @@ var arrows = map[string]string{
 	"internal/dispatch": useCase,
 	"internal/inbox":    useCase,
 	"internal/registry": useCase,
+	"internal/receipts": useCase,
 	"internal/loop":     "",
 
 	// Adapters never import use cases, nor each other.
@@ -56,8 +57,10 @@ var arrows = map[string]string{
 	"wsdl/epaywso":             "internal/avviso",
 
 	// Paper never sees the store.
-	"pdf":             "internal/fault internal/avviso internal/multe internal/assets",
-	"internal/escpos": "internal/fault internal/avviso internal/multe internal/assets",
+	"pdf":             "internal/fault internal/avviso internal/multe internal/assets internal/symbol internal/texts",
+	"internal/escpos": "internal/fault internal/avviso internal/multe internal/assets internal/symbol internal/texts pdf",
+	"internal/symbol": "internal/fault",
+	"internal/texts":  "internal/fault",
 	"internal/assets": "",
 
 	// The edges speak HTTP to the use cases.
@@ -71,7 +74,7 @@ var arrows = map[string]string{
 	"internal/config": "internal/fault internal/multe",
 	"internal/app":    anyone,
 	"internal/demo":   "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim",
-	"cmd/preavviso":   "internal/app internal/config internal/demo internal/fault",
+	"cmd/preavviso":   "internal/app internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf",
 	"cmd/ppaysim":     "internal/ppay/ppaysim internal/config internal/fault",
 
 	"internal/archtest": "",
@@ -82,14 +85,14 @@ var top = []string{"internal/app", "internal/demo", "cmd/preavviso", "cmd/ppaysi
 
 // modules is where the modules of others may be imported.
 var modules = map[string]string{
-	"github.com/boombuler/barcode":    "pdf internal/escpos",
+	"github.com/boombuler/barcode":    "internal/symbol",
 	"github.com/getkin/kin-openapi":   "internal/web internal/web/webtest api firmware-api",
 	"github.com/gin-gonic/gin":        "internal/web api firmware-api internal/backoffice internal/app",
 	"github.com/google/go-cmp":        "internal/store/storetest",
 	"github.com/hooklift/gowsdl":      "wsdl/epaygen wsdl/epaywso",
 	"github.com/jackc/pgx":            "internal/store/pgstore",
 	"github.com/jung-kurt/gofpdf":     "pdf",
-	"github.com/makiuchi-d/gozxing":   "pdf internal/escpos",
+	"github.com/makiuchi-d/gozxing":   "internal/symbol",
 	"github.com/oapi-codegen/runtime": "api firmware-api",
 	"github.com/peterbourgon/ff":      "internal/config cmd/preavviso cmd/ppaysim",
 	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim",
@@ -100,7 +103,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/registry pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/registry internal/receipts pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 
