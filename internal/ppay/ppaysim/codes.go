@@ -114,6 +114,10 @@ func vSchema(element, value string) verdict {
 	return verdict{"101", fmt.Sprintf("Dati in input non congruenti con XSD: il valore \"%s\" del campo XML %s non ha il formato atteso", abbreviate(value, 50), element)}
 }
 
+func vTooLong(element string) verdict {
+	return verdict{"183", "Lunghezza errata dell'elemento " + element}
+}
+
 func vUnknownCreditor(cf string) verdict { return verdict{"102", "Codice fiscale ente: " + cf} }
 
 func vUnknownType(code string) verdict { return verdict{"103", "Codice versamento: " + code} }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,25 +18,32 @@ import (
 // whoever reaches it can pay.
 func (s *Sim) control(mux *http.ServeMux) {
 	for pattern, h := range map[string]func(*http.Request) (any, error){
-		"GET /control/v1/enti":                    s.getCreditors,
-		"PUT /control/v1/enti":                    s.putCreditors,
-		"GET /control/v1/positions":               s.getPositions,
-		"POST /control/v1/verify":                 s.postVerify,
-		"POST /control/v1/pay":                    s.postPay,
-		"POST /control/v1/in-progress":            s.postStart,
-		"POST /control/v1/abandon":                s.postAbandon,
-		"GET /control/v1/settings":                s.getSettings,
-		"PUT /control/v1/settings":                s.putSettings,
-		"GET /control/v1/clock":                   s.getClock,
-		"PUT /control/v1/clock":                   s.putClock,
-		"POST /control/v1/notify":                 s.postNotify,
-		"GET /control/v1/messages":                s.getMessages,
-		"GET /control/v1/deliveries":              s.getDeliveries,
-		"POST /control/v1/deliveries/{cf}/enable": s.postEnable,
-		"GET /control/v1/register":                s.getRegister,
-		"GET /control/v1/dump":                    s.getDump,
-		"GET /healthz":                            s.getHealth,
-		"GET /control/v1/healthz":                 s.getHealth,
+		"GET /control/v1/enti":                     s.getCreditors,
+		"PUT /control/v1/enti":                     s.putCreditors,
+		"GET /control/v1/positions":                s.getPositions,
+		"POST /control/v1/verify":                  s.postVerify,
+		"POST /control/v1/pay":                     s.postPay,
+		"POST /control/v1/in-progress":             s.postStart,
+		"POST /control/v1/abandon":                 s.postAbandon,
+		"POST /control/v1/rt":                      s.postReceipt,
+		"POST /control/v1/revoke":                  s.postRevoke,
+		"POST /control/v1/expired":                 s.postExpired,
+		"POST /control/v1/reset":                   s.postReset,
+		"POST /control/v1/seed":                    s.postSeed,
+		"GET /control/v1/settings":                 s.getSettings,
+		"PUT /control/v1/settings":                 s.putSettings,
+		"GET /control/v1/clock":                    s.getClock,
+		"PUT /control/v1/clock":                    s.putClock,
+		"POST /control/v1/notify":                  s.postNotify,
+		"GET /control/v1/messages":                 s.getMessages,
+		"GET /control/v1/deliveries":               s.getDeliveries,
+		"POST /control/v1/deliveries/{cf}/enable":  s.postEnable,
+		"POST /control/v1/deliveries/{cf}/stop":    s.postStop,
+		"POST /control/v1/deliveries/{cf}/release": s.postRelease,
+		"GET /control/v1/register":                 s.getRegister,
+		"GET /control/v1/dump":                     s.getDump,
+		"GET /healthz":                             s.getHealth,
+		"GET /control/v1/healthz":                  s.getHealth,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := h(r)
@@ -207,8 +215,12 @@ func (s *Sim) counter(r *http.Request, act func(tx, receipt) (any, *ko, error)) 
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	if in.IUR != "" && !chars(35)(in.IUR) || in.Cents != nil && (*in.Cents < 0 || *in.Cents > avviso.MaxCents) {
-		return nil, badRequest("iur has 1 to 35 characters, cents 0 to 99999999999")
+	return s.atCounter(in, act)
+}
+
+func (s *Sim) atCounter(in receipt, act func(tx, receipt) (any, *ko, error)) (any, error) {
+	if in.IUR != "" && !chars(35)(in.IUR) || in.Cents != nil && (*in.Cents < 0 || *in.Cents > avviso.MaxCents) || in.Kind < 0 || in.Kind > 9 {
+		return nil, badRequest("iur has 1 to 35 characters, cents 0 to 99999999999, kind 0 to 9")
 	}
 	if in.Payer != nil && !in.Payer.valid() {
 		return nil, badRequest("payer: cf and either cognome and nome, or company and ragione_sociale")
@@ -229,6 +241,7 @@ func (s *Sim) counter(r *http.Request, act func(tx, receipt) (any, *ko, error)) 
 	case no != nil:
 		return nil, &refused{http.StatusConflict, *no}
 	}
+	s.nudge()
 	return out, nil
 }
 
@@ -246,17 +259,37 @@ func (s *Sim) postAbandon(r *http.Request) (any, error) {
 
 func three(p Position, no *ko, err error) (any, *ko, error) { return p, no, err }
 
-func (s *Sim) postPay(r *http.Request) (any, error) {
-	return s.counter(r, func(t tx, in receipt) (any, *ko, error) {
-		p, pay, no, err := s.settle(t, in)
-		if no == nil && err == nil {
-			s.log.Info("paid", "iuv", p.IUV, "cents", int64(pay.Cents))
-		}
-		return struct {
-			Position Position `json:"position"`
-			Payment  Payment  `json:"payment"`
-		}{p, pay}, no, err
+func (s *Sim) postPay(r *http.Request) (any, error) { return s.counter(r, s.payAtCounter) }
+
+func (s *Sim) payAtCounter(t tx, in receipt) (any, *ko, error) {
+	p, pay, no, err := s.settle(t, in)
+	if no == nil && err == nil {
+		s.log.Info("paid", "iuv", p.IUV, "cents", int64(pay.Cents))
+	}
+	return struct {
+		Position Position `json:"position"`
+		Payment  Payment  `json:"payment"`
+	}{p, pay}, no, err
+}
+
+// postReceipt sends a receipt (RT); a negative one needs no payment.
+func (s *Sim) postReceipt(r *http.Request) (any, error) {
+	return s.counter(r, func(t tx, in receipt) (any, *ko, error) { return three(s.sendReceipt(t, in, in.Negative)) })
+}
+
+// postRevoke takes a payment back.
+func (s *Sim) postRevoke(r *http.Request) (any, error) {
+	return s.counter(r, func(t tx, in receipt) (any, *ko, error) { return three(s.revoke(t, in, fmt.Sprint(in.Kind))) })
+}
+
+func (s *Sim) postExpired(*http.Request) (any, error) {
+	n := 0
+	err := s.update(func(t tx) (err error) {
+		n, err = s.sendExpired(t)
+		return err
 	})
+	s.nudge()
+	return map[string]int{"messages": n}, err
 }
 
 func (s *Sim) getSettings(*http.Request) (any, error) { return s.Settings(), nil }
@@ -374,6 +407,7 @@ type Queue struct {
 	CF      string     `json:"cf"`
 	Stopped *time.Time `json:"stopped,omitempty"` // since when
 	Waiting int        `json:"waiting"`
+	Held    int        `json:"held"` // until something else is sent, or they are released
 	Head    *Delivery  `json:"head,omitempty"`
 }
 
@@ -382,26 +416,33 @@ func (s *Sim) getDeliveries(*http.Request) (any, error) {
 		Lists  map[string]int `json:"lists"` // waiting to be elaborated, by operation
 		Queues []Queue        `json:"queues"`
 	}{map[string]int{}, []Queue{}}
-	err := s.view(func(t tx) error {
+	err := s.view(func(t tx) (err error) {
 		for _, o := range []op{opInsert, opUpdate} {
 			out.Lists[string(o)] = count(t.in(bLists), prefix(string(o)))
 		}
-		return scan(t, bCreditors, nil, nil, func(k []byte, c Creditor) (bool, error) {
-			q := Queue{CF: c.CF, Waiting: count(t.in(bQueue), prefix(c.CF))}
-			stop, stopped, err := get[Stop](t, bStopped, k)
-			if err != nil {
-				return false, err
-			}
-			if stopped {
-				q.Stopped = &stop.Since
-			}
-			at, d, err := first[Delivery](t, bQueue, prefix(c.CF))
-			if at != nil {
-				q.Head = &d
-			}
-			out.Queues = append(out.Queues, q)
-			return true, err
-		})
+		out.Queues, err = queues(t)
+		return err
+	})
+	return out, err
+}
+
+func queues(t tx) (out []Queue, err error) {
+	out = []Queue{}
+	err = scan(t, bCreditors, nil, nil, func(k []byte, c Creditor) (bool, error) {
+		q := Queue{CF: c.CF, Waiting: count(t.in(bQueue), prefix(c.CF)), Held: count(t.in(bHeld), prefix(c.CF))}
+		stop, stopped, err := get[Stop](t, bStopped, k)
+		if err != nil {
+			return false, err
+		}
+		if stopped {
+			q.Stopped = &stop.Since
+		}
+		at, d, err := first[Delivery](t, bQueue, prefix(c.CF))
+		if at != nil {
+			q.Head = &d
+		}
+		out = append(out, q)
+		return true, err
 	})
 	return out, err
 }
@@ -420,6 +461,80 @@ func (s *Sim) postEnable(r *http.Request) (any, error) {
 	}
 	s.nudge()
 	return s.getDeliveries(r)
+}
+
+// postStop stops a queue, as too many failures would.
+func (s *Sim) postStop(r *http.Request) (any, error) {
+	return s.withQueue(r, func(t tx, cf string) error {
+		return put(t, bStopped, []byte(cf), Stop{CF: cf, Since: s.now().UTC()})
+	})
+}
+
+// postRelease sends what is held.
+func (s *Sim) postRelease(r *http.Request) (any, error) { return s.withQueue(r, s.unhold) }
+
+func (s *Sim) withQueue(r *http.Request, f func(tx, string) error) (any, error) {
+	err := s.update(func(t tx) error {
+		cf := r.PathValue("cf")
+		if t.in(bCreditors).Get([]byte(cf)) == nil {
+			return &refused{http.StatusNotFound, ko{"NO_CREDITOR", "There is no such creditor."}}
+		}
+		return f(t, cf)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.nudge()
+	return s.getDeliveries(r)
+}
+
+// postReset forgets everything but the creditors, and puts the settings back
+// to those it was started with.
+func (s *Sim) postReset(*http.Request) (any, error) {
+	err := s.update(func(t tx) error {
+		for _, name := range buckets {
+			if name == bCreditors {
+				continue
+			}
+			if err := t.DeleteBucket([]byte(name)); err != nil {
+				return err
+			}
+			if _, err := t.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.log.Info("reset")
+	return s.change(func(Settings) (Settings, error) { return s.initial, nil })
+}
+
+// postSeed makes positions as a list would, without sending anything: active
+// ones with cents, else codes of a pool.
+func (s *Sim) postSeed(r *http.Request) (any, error) {
+	var in struct {
+		CF    string `json:"cf"`
+		Type  string `json:"type"`
+		Count int    `json:"count"`
+		Cents Cents  `json:"cents"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Count < 1 || in.Count > maxPage || in.Cents < 0 || in.Cents > avviso.MaxCents {
+		return nil, badRequest("count is 1 to 1000, cents 0 to 99999999999")
+	}
+	out := struct {
+		Positions []Position `json:"positions"`
+	}{[]Position{}}
+	err := s.update(func(t tx) (err error) {
+		out.Positions, err = s.seed(t, in.CF, in.Type, in.Count, in.Cents)
+		return err
+	})
+	return out, err
 }
 
 func (s *Sim) getRegister(r *http.Request) (any, error) {

@@ -22,11 +22,12 @@ const (
 	bIUVs      = "iuvs"      // iuv → key of the position
 	bUntold    = "untold"    // cf, code, iuv, iur → nothing: payments to tell
 	bQueue     = "queue"     // cf, seq → Delivery
+	bHeld      = "held"      // cf, seq → Delivery: until something else is sent
 	bStopped   = "stopped"   // cf → Stop
 	bMessages  = "messages"  // seq → Message
 )
 
-var buckets = []string{bMeta, bCreditors, bRegistry, bRegister, bLists, bPositions, bIUVs, bUntold, bQueue, bStopped, bMessages}
+var buckets = []string{bMeta, bCreditors, bRegistry, bRegister, bLists, bPositions, bIUVs, bUntold, bQueue, bHeld, bStopped, bMessages}
 
 // Keys of the meta bucket.
 const (
@@ -142,8 +143,8 @@ func (s *Sim) platformNow(t tx) (time.Time, error) {
 	return s.now().Add(d).UTC(), err
 }
 
-// Message is one message as it went over the wire. Headers of the transport,
-// and so credentials, are not in it.
+// Message is one message as it went over the wire, without credentials: headers
+// of the transport are not in it, and those of WS-Security are cut out.
 type Message struct {
 	Seq       uint64    `json:"seq"`
 	At        time.Time `json:"at"`        // of the clock, not of the platform
@@ -152,12 +153,14 @@ type Message struct {
 	CF        string    `json:"cf"`
 	ID        string    `json:"id"`                // IdMessaggio
 	Code      string    `json:"code"`              // what was answered; "" when nothing readable was
-	Failure   string    `json:"failure,omitempty"` // why it does not count as delivered, or what was done to the answer
+	Failure   string    `json:"failure,omitempty"` // why it does not count as delivered or queued, or what was done to the answer
 	Body      string    `json:"body"`              // the SOAP envelope
 	Answer    string    `json:"answer,omitempty"`  // likewise
 }
 
 // record keeps a message and drops the oldest ones over the limits.
+//
+// parity:S24 ours: every message, raw, as long as there is room
 func (s *Sim) record(t tx, m Message) error {
 	b := t.in(bMessages)
 	var err error

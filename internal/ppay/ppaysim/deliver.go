@@ -21,6 +21,12 @@ type Delivery struct {
 	Tries     int       `json:"tries"`
 	NotBefore time.Time `json:"not_before"` // of the clock
 	Failure   string    `json:"failure,omitempty"`
+	Once      bool      `json:"once,omitempty"` // one try, delivered or not
+}
+
+// message is the record of a try.
+func (d Delivery) message(cf, code, answer, failure string) Message {
+	return Message{Direction: "out", Operation: d.Operation + "Request", CF: cf, ID: d.ID, Code: code, Failure: failure, Body: d.Body, Answer: answer}
 }
 
 // Stop says that a queue is no longer worked («Message Processor DISATTIVATO»,
@@ -32,14 +38,98 @@ type Stop struct {
 
 const soapAction = "http://www.csi.it/epay/epaywso/service/"
 
-// enqueue puts a message at the end of the queue of a creditor.
+// Two lanes of a queue or of the lists: what is ahead comes before all that is
+// behind, the last one first. Keys of files made before there were lanes are
+// small numbers and come before both.
+func behind(n uint64) uint64 { return 1<<62 + n }
+func ahead(n uint64) uint64  { return 1<<62 - n }
+
+// enqueue puts a message at the end of the queue of a creditor, and behind it
+// those that were held until something else is sent.
 func (s *Sim) enqueue(t tx, cf string, d Delivery) error {
+	if err := s.put(t, cf, d, behind); err != nil {
+		return err
+	}
+	return s.unhold(t, cf)
+}
+
+func (s *Sim) put(t tx, cf string, d Delivery, lane func(uint64) uint64) error {
 	n, err := t.in(bQueue).NextSequence()
 	if err != nil {
 		return err
 	}
 	d.NotBefore = s.now().UTC()
-	return put(t, bQueue, seqKey(n, cf), d)
+	return put(t, bQueue, seqKey(lane(n), cf), d)
+}
+
+// unhold puts what is held for a creditor at the end of its queue.
+func (s *Sim) unhold(t tx, cf string) error {
+	for {
+		k, d, err := first[Delivery](t, bHeld, prefix(cf))
+		if err != nil || k == nil {
+			return err
+		}
+		if err := t.in(bHeld).Delete(k); err != nil {
+			return err
+		}
+		if err := s.put(t, cf, d, behind); err != nil {
+			return err
+		}
+	}
+}
+
+// sendEsito sends an outcome, in the way it was told to. That outcomes come
+// late, twice, never, and out of order follows from how the bus works; how often
+// it happens is not known.
+//
+// parity:S16 W2/business/EPaywsoBusinessImpl.java:470-500
+func (s *Sim) sendEsito(t tx, cf string, d Delivery, early bool) error {
+	if s.spend(func(x *Settings) *int { return &x.EsitoLostNext }) {
+		return s.record(t, d.message(cf, "", "", "never sent by the simulator"))
+	}
+	twice := s.spend(func(x *Settings) *int { return &x.EsitoTwiceNext })
+	if s.spend(func(x *Settings) *int { return &x.EsitoLateNext }) {
+		n, err := t.in(bHeld).NextSequence()
+		if err != nil {
+			return err
+		}
+		return put(t, bHeld, seqKey(n, cf), d)
+	}
+	send := s.enqueue
+	if early {
+		send = func(t tx, cf string, d Delivery) error { return s.put(t, cf, d, ahead) }
+	}
+	if twice {
+		if err := send(t, cf, d); err != nil {
+			return err
+		}
+	}
+	return send(t, cf, d)
+}
+
+// workAhead elaborates a list that came first and delivers its outcome while its
+// caller still waits for an answer. A creditor that cannot be reached is tried
+// once.
+//
+// parity:S1 ours: nothing keeps an esito from overtaking the answer (two queues)
+func (s *Sim) workAhead(ctx context.Context, body *node) {
+	l := readList(body)
+	if _, _, err := s.elaborateNext(l.op); err != nil {
+		s.log.Error("elaborating a list ahead", "err", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	defer cancel()
+	for !s.occupy(l.cf) { // Run may be at it
+		select {
+		case <-time.After(aheadPause):
+		case <-ctx.Done():
+			return
+		}
+	}
+	if _, err := s.deliverAll(ctx, l.cf); err != nil {
+		s.log.Error("delivering ahead", "creditor", l.cf, "err", err)
+	}
 }
 
 // A head is the first message of a queue that is being worked.
@@ -111,11 +201,15 @@ func (s *Sim) deliverOne(ctx context.Context, cf string) (tried bool, err error)
 	}
 	set := s.Settings()
 	err = s.update(func(t tx) error {
-		if err := s.record(t, Message{Direction: "out", Operation: d.Operation + "Request", CF: cf, ID: d.ID, Code: code, Failure: failure, Body: d.Body, Answer: answer}); err != nil {
+		if err := s.record(t, d.message(cf, code, answer, failure)); err != nil {
 			return err
 		}
 		if failure == "" {
 			s.log.Info("delivered", "creditor", cf, "operation", d.Operation, "message", d.ID, "code", code)
+			return t.in(bQueue).Delete(k)
+		}
+		if d.Once {
+			s.log.Warn("not delivered, and not again", "creditor", cf, "operation", d.Operation, "message", d.ID, "failure", failure)
 			return t.in(bQueue).Delete(k)
 		}
 		d.Tries++

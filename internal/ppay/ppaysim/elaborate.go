@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // facts are what a rule may look at besides the list itself.
@@ -228,6 +229,7 @@ type itemRule func(item, itemFacts) verdict
 var insertRules = []itemRule{
 	checkInsertID, checkCausale, checkSubject, checkPerson, checkPhysical, checkCompany, checkCF, checkUnused,
 	checkYearAndNumber, checkExpired, checkEverActive, checkReferences, checkReferencesOfKnown, checkMultiAmounts, checkSum,
+	checkColumns,
 }
 
 // insertPosition decides about one position of a list and returns it as stored.
@@ -371,6 +373,18 @@ func checkSum(it item, f itemFacts) verdict {
 	}
 	sum := sumOf(it.components)
 	return unless(sum == *it.cents, vSum(f.list.cf, f.list.code, strings.TrimSpace(it.id), *it.cents, sum))
+}
+
+// checkColumns: 160, what does not fit its column; never after a strict schema.
+// //
+// parity:S6 ES/integration/db/entities/EpayTPagamento.java:50-98
+func checkColumns(it item, _ itemFacts) verdict {
+	fits := func(s string, n int) bool { return utf8.RuneCountInString(s) <= n }
+	fine := fits(it.id, 200) && fits(it.causale, maxCausale) && fits(it.note, 2000) && fits(it.rata, 35) && fits(it.subject.Nazione, 2)
+	for _, r := range it.references {
+		fine = fine && fits(r.Name, 70) && fits(r.Value, 70)
+	}
+	return unless(fine, vInsertFailed)
 }
 
 func sumOf(cs []Component) Cents {

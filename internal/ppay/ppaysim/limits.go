@@ -10,6 +10,10 @@ const (
 	maxControl = 1 << 20
 	// maxAnswer is far above any EPaywsoServiceResponse.
 	maxAnswer = 64 << 10
+	// maxFuture is how far ahead a WS-Security timestamp may be (WSS4J's default).
+	maxFuture = time.Minute
+	// maxID is the longest IdMessaggio the registry keeps; the schema says so too.
+	maxID = 35
 	// maxDepth is twice the depth of the deepest valid message.
 	maxDepth = 32
 	// maxNodes is twice what 1,000 positions with every element hold.
@@ -41,6 +45,12 @@ const (
 	// deliveryTimeout is what the platform waits for a creditor's answer; the
 	// only timeout visible in its source is 30 s (ours for the bus).
 	deliveryTimeout = 30 * time.Second
+	// aheadPause is how often a list that came first looks whether its creditor
+	// is free.
+	aheadPause = 10 * time.Millisecond
+	// otherAmount is what is paid too much when told to: the costs that SEND adds
+	// to a notice are of this order.
+	otherAmount Cents = 100
 	// maxBackoff keeps a long series of retries from passing a day (ours).
 	maxBackoff = 24 * time.Hour
 	// idle is the longest sleep of Run, so that a clock set by others is noticed.

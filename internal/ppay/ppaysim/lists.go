@@ -2,6 +2,7 @@ package ppaysim
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,14 +12,18 @@ import (
 
 // waiting is a list that was answered and not yet elaborated.
 type waiting struct {
-	Due  time.Time `json:"due"` // of the clock
-	Body []byte    `json:"body"`
+	Due   time.Time `json:"due"` // of the clock
+	Body  []byte    `json:"body"`
+	Early bool      `json:"early,omitempty"` // its outcome goes before all that waits
 }
 
 // accept answers a valid request: refused by the registry, or queued. The list
 // is elaborated after its delay and after those before it, one at a time per
 // operation for all creditors (@Singleton, SPORT/InserisciListaDiCarico.java:79).
-func (s *Sim) accept(t tx, l list, raw []byte, set Settings) (verdict, error) {
+//
+// parity:S1 SPORT/InserisciListaDiCarico.java:79
+// parity:S4 W2/facade/EPaywsoBusinessServiceImpl.java:227-250
+func (s *Sim) accept(t tx, l list, raw []byte, set Settings, early bool) (verdict, error) {
 	c, known, err := get[Creditor](t, bCreditors, []byte(l.cf))
 	if err != nil {
 		return verdict{}, err
@@ -36,6 +41,13 @@ func (s *Sim) accept(t tx, l list, raw []byte, set Settings) (verdict, error) {
 	}
 	if err := t.in(bRegistry).Put(seen, []byte("{}")); err != nil {
 		return verdict{}, err
+	}
+	n, err := t.in(bLists).NextSequence()
+	if err != nil {
+		return verdict{}, err
+	}
+	if early { // before those that wait, and without delaying them
+		return answer, put(t, bLists, seqKey(ahead(n), string(l.op)), waiting{Due: s.now().UTC(), Body: raw, Early: true})
 	}
 	delay := time.Duration(set.DelayMin)
 	if spread := int64(set.DelayMax - set.DelayMin); spread > 0 {
@@ -57,11 +69,7 @@ func (s *Sim) accept(t tx, l list, raw []byte, set Settings) (verdict, error) {
 	if err := put(t, bMeta, []byte(kLastDue+string(l.op)), due); err != nil {
 		return verdict{}, err
 	}
-	n, err := t.in(bLists).NextSequence()
-	if err != nil {
-		return verdict{}, err
-	}
-	return answer, put(t, bLists, seqKey(n, string(l.op)), waiting{Due: due, Body: raw})
+	return answer, put(t, bLists, seqKey(behind(n), string(l.op)), waiting{Due: due, Body: raw})
 }
 
 // elaborateNext elaborates the first list of an operation if it is due, and
@@ -102,7 +110,7 @@ func (s *Sim) elaborateNext(o op) (worked bool, due time.Time, err error) {
 			return err
 		}
 		s.log.Info("list elaborated", "operation", string(l.op), "message", l.id, "code", result.Code, "positions", len(l.items))
-		return s.enqueue(t, l.cf, esito(l, result, outcomes))
+		return s.sendEsito(t, l.cf, esito(l, result, outcomes), w.Early)
 	})
 	return worked, time.Time{}, err
 }
@@ -170,6 +178,9 @@ func (s *Sim) insert(t tx, l list, f facts, set Settings) (verdict, []outcome, e
 		// The sequence advances over refused positions too: their IUVs are lost.
 		k := key(l.cf, l.code, strings.TrimSpace(it.id))
 		p, v := insertPosition(it, itemFacts{facts: f, list: l, kind: f.ptype(l), used: t.in(bPositions).Get(k) != nil}, iuvs[i])
+		if !v.bad() {
+			v = magic(it)
+		}
 		save := !v.bad()
 		if save && s.spend(func(x *Settings) *int { return &x.FailPositionsNext }) {
 			v, save = vInsertFailed, set.FailApplied
@@ -207,6 +218,9 @@ func (s *Sim) updateList(t tx, l list, f facts, set Settings) (verdict, []outcom
 			old = nil
 		}
 		p, written, v := updatePosition(old, it, itemFacts{facts: f, list: l, kind: f.ptype(l)})
+		if m := magic(it); !v.bad() && m.bad() {
+			p, written, v = stored, false, m
+		}
 		if !v.bad() && s.spend(func(x *Settings) *int { return &x.FailPositionsNext }) {
 			v, written = vUpdateFailed, set.FailApplied
 		}
@@ -222,6 +236,19 @@ func (s *Sim) updateList(t tx, l list, f facts, set Settings) (verdict, []outcom
 		}
 	}
 	return summary(outcomes), outcomes, nil
+}
+
+// wanted is a code in a causale, as «SIM:160».
+var wanted = regexp.MustCompile(`\bSIM:(1[0-9]{2})\b`)
+
+// magic refuses a position whose causale asks for it, so that one can try a code
+// without touching a setting: what notice numbers do in pagoPA's own mock.
+func magic(it item) verdict {
+	m := wanted.FindStringSubmatch(it.causale)
+	if m == nil {
+		return verdict{}
+	}
+	return verdict{m[1], "Esito chiesto dalla causale"}
 }
 
 // summary is the result of a list whose header was good.
@@ -240,6 +267,34 @@ func summary(outcomes []outcome) verdict {
 	default:
 		return vPartial
 	}
+}
+
+// seed inserts positions as the debtor ANONIMO's, in a list that nobody sent.
+func (s *Sim) seed(t tx, cf, code string, n int, cents Cents) ([]Position, error) {
+	id, err := s.messageID("SIM")
+	if err != nil {
+		return nil, err
+	}
+	total := cents * Cents(n)
+	l := list{op: opInsert, id: id, cf: cf, code: code, count: strconv.Itoa(n), total: &total}
+	for i := range n {
+		l.items = append(l.items, item{id: id + "-" + strconv.Itoa(i), cents: &cents, causale: "Posizione di prova",
+			subject: &Subject{CF: avviso.Anonymous, Cognome: avviso.Anonymous, Nome: avviso.Anonymous}})
+	}
+	result, outcomes, err := s.elaborate(t, l, Settings{})
+	if err != nil {
+		return nil, err
+	}
+	if result != vOK {
+		return nil, badRequest("seed: " + result.Code + " " + result.Text)
+	}
+	out := make([]Position, n)
+	for i, o := range outcomes {
+		if _, out[i], _, err = find(t, o.avviso, ""); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // drawIUVs draws one IUV a position, before any position is looked at. Above

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,9 +14,7 @@ type writer struct{ b bytes.Buffer }
 
 // wrap writes an element around what f writes.
 func (w *writer) wrap(name string, f func()) {
-	fmt.Fprintf(&w.b, "<%s>", name)
-	f()
-	fmt.Fprintf(&w.b, "</%s>", name)
+	w.open(name, name, f)
 }
 
 // leaf writes an element with a text, or nothing: an empty text is invalid
@@ -25,6 +24,13 @@ func (w *writer) leaf(name, text string) {
 		return
 	}
 	w.wrap(name, func() { _ = xml.EscapeText(&w.b, []byte(text)) }) // a Buffer never fails
+}
+
+// open is wrap for a start tag that has attributes.
+func (w *writer) open(start, name string, f func()) {
+	fmt.Fprintf(&w.b, "<%s>", start)
+	f()
+	fmt.Fprintf(&w.b, "</%s>", name)
 }
 
 func (w *writer) result(v verdict) {
@@ -50,11 +56,16 @@ func response(v verdict) []byte {
 	})
 }
 
-// soapFault is a SOAP 1.1 fault; side is Client or Server.
-func soapFault(side, text string) []byte {
+// soapFault is a SOAP 1.1 fault; code is s:Client, s:Server, or a qualified name
+// of WS-Security.
+func soapFault(code, text string) []byte {
 	return envelope(func(w *writer) {
 		w.wrap("s:Fault", func() {
-			w.leaf("faultcode", "s:"+side)
+			name := "faultcode"
+			if strings.HasPrefix(code, "wsse:") {
+				name += ` xmlns:wsse="` + nsWSSE + `"`
+			}
+			w.open(name, "faultcode", func() { _ = xml.EscapeText(&w.b, []byte(code)) })
 			w.leaf("faultstring", text)
 		})
 	})
@@ -100,6 +111,10 @@ func esito(l list, result verdict, outcomes []outcome) Delivery {
 type told struct {
 	position Position
 	payment  Payment
+
+	noPSP  bool // the outcome row is missing: no PSP, no IUR, no dates
+	joined bool // the receipt has several payments, whose IURs are one string
+	noCode bool // no CodiceAvviso
 }
 
 // How the platform renders a calendar: an xs:date gets a zone, and the start of
@@ -111,11 +126,16 @@ const (
 
 // notification is one message of the notification job
 // (JOB/TrasmettiNotifichePagamento.java:100-500, the branch of the outcome flow).
-func notification(id, cf, code string, ps []told) Delivery {
+//
+// parity:S14 JOB/TrasmettiNotifichePagamento.java:100-500
+func notification(id, cf, code string, ps []told, odd notice) Delivery {
 	const name = "TrasmettiNotifichePagamento"
 	var total Cents
 	for _, p := range ps {
 		total += p.payment.Cents
+	}
+	if odd.offTotal {
+		total++
 	}
 	body := envelope(func(w *writer) {
 		w.wrap("n:"+name+"Request", func() {
@@ -130,7 +150,7 @@ func notification(id, cf, code string, ps []told) Delivery {
 			w.wrap("n:CorpoNotifichePagamento", func() {
 				w.wrap("n:ElencoNotifichePagamento", func() {
 					for _, p := range ps {
-						w.payment(p.position, p.payment)
+						w.payment(p, odd)
 					}
 				})
 			})
@@ -139,39 +159,71 @@ func notification(id, cf, code string, ps []told) Delivery {
 	return Delivery{Operation: name, ID: id, Body: string(body)}
 }
 
-func (w *writer) payment(p Position, pay Payment) {
-	day := pay.At.In(rome)
+// payment writes one NotificaPagamento. Without an outcome row the schema is
+// broken; several IURs in one can be too long for it.
+//
+// parity:S15 JOB/TrasmettiNotifichePagamento.java:281-287
+func (w *writer) payment(t told, odd notice) {
+	p, pay := t.position, t.payment
+	dates, moments, day := zonedDate, zonedMoment, pay.At.In(rome)
+	if odd.plain {
+		dates, moments = time.DateOnly, "2006-01-02T15:04:05"
+	}
 	w.wrap("n:NotificaPagamento", func() {
 		w.leaf("n:IdPosizioneDebitoria", p.ID)
 		w.leaf("n:AnnoDiRiferimento", p.Year)
 		w.leaf("n:IUV", p.IUV)
 		w.leaf("n:ImportoPagato", pay.Cents.Decimal())
 		if !p.Due.IsZero() {
-			w.leaf("n:DataScadenza", p.Due.In(rome).Format(zonedDate))
+			w.leaf("n:DataScadenza", p.Due.In(rome).Format(dates))
 		}
 		w.leaf("n:DescrizioneCausaleVersamento", p.Causale)
-		w.leaf("n:DataEsitoPagamento", day.Format(zonedDate))
+		if !t.noPSP {
+			w.leaf("n:DataEsitoPagamento", day.Format(dates))
+		}
 		w.subject("n:SoggettoDebitore", p.Debtor)
 		if pay.Payer != nil {
 			w.subject("n:SoggettoVersante", *pay.Payer)
 		}
 		w.wrap("n:DatiTransazionePSP", func() {
-			w.leaf("n:IdPSP", "ABI12345")
-			w.leaf("n:RagioneSocialePSP", "BANCA DI PROVA S.P.A.")
+			if t.noPSP {
+				w.leaf("n:TipoVersamento", "PO")
+				return
+			}
+			w.leaf("n:IdPSP", psp)
+			w.leaf("n:RagioneSocialePSP", pspName)
 			w.leaf("n:TipoVersamento", "PO")
 			midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, rome)
-			w.leaf("n:DataOraAvvioTransazione", midnight.Format(zonedMoment))
-			w.leaf("n:IUR", pay.IUR)
+			w.leaf("n:DataOraAvvioTransazione", midnight.Format(moments))
+			iur := pay.IUR
+			if t.joined {
+				iur += pay.IUR // how they are joined was not read; the second one is made up
+			}
+			w.leaf("n:IUR", iur)
 			w.leaf("n:ImportoTransato", pay.Cents.Decimal())
 		})
-		dsr := "Dato non disponibile"
-		if len(p.Components) > 0 && p.Components[0].DSR != "" {
-			dsr = p.Components[0].DSR
-		}
-		w.leaf("n:DatiSpecificiRiscossione", dsr)
+		w.leaf("n:DatiSpecificiRiscossione", p.dsr())
 		w.leaf("n:Note", p.Note)
-		w.leaf("n:CodiceAvviso", p.Avviso)
+		if !t.noCode {
+			w.leaf("n:CodiceAvviso", p.Avviso)
+		}
 	})
+}
+
+// The PSP of every payment: invented.
+const (
+	psp     = "ABI12345"
+	pspName = "BANCA DI PROVA S.P.A."
+)
+
+// dsr is the first component's.
+//
+// parity:S14 JOB/TrasmettiNotifichePagamento.java:100-500
+func (p Position) dsr() string {
+	if len(p.Components) > 0 && p.Components[0].DSR != "" {
+		return p.Components[0].DSR
+	}
+	return "Dato non disponibile"
 }
 
 func (w *writer) subject(name string, s Subject) {

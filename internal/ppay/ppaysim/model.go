@@ -323,9 +323,10 @@ type item struct {
 	subject     *Subject
 }
 
-// readList takes a list out of the body of a request, of whichever copy of the
-// schema: by local names and without regard to their order.
+// readList takes a list out of the body of a request, whether or not it is valid
+// under the schema: what has no place in it is not there.
 func readList(body *node) list {
+	body = requestRule(body).tolerate(body)
 	l := list{op: opInsert, items: []item{}}
 	positions := body.at("ListaDiCarico", "PosizioniDaInserire")
 	if body.name.Local == updateRule.name {

@@ -2,9 +2,7 @@ package ppaysim
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -20,6 +18,9 @@ func (s *Sim) notifyDue() (time.Time, bool) {
 // Notify runs the notification job once and returns how many messages it made:
 // for each codice versamento one, of at most 50 payments in no order
 // (JOB/TrasmettiNotifichePagamento.java; jpqlQueries.xml:363-371 does not sort).
+//
+// parity:S14 JOB/TrasmettiNotifichePagamento.java:100-500
+// parity:S14 ES/integration/db/manager/PagamentoManager.java:440-478
 func (s *Sim) Notify() (messages int, err error) {
 	s.mu.Lock()
 	s.lastNotify = s.now()
@@ -80,6 +81,8 @@ func untold(t tx) ([]group, error) {
 // tell makes one message. The payments count as told when the bus takes it,
 // before the creditor has seen it (l.430-455); while the bus is down they go out
 // again later, under another id.
+//
+// parity:S14 JOB/TrasmettiNotifichePagamento.java:430-455
 func (s *Sim) tell(t tx, g group, down bool) error {
 	for i := len(g.keys) - 1; i > 0; i-- { // Fisher–Yates
 		j, err := s.uniform(int64(i + 1))
@@ -88,11 +91,10 @@ func (s *Sim) tell(t tx, g group, down bool) error {
 		}
 		g.keys[i], g.keys[j] = g.keys[j], g.keys[i]
 	}
-	var random [16]byte
-	if _, err := io.ReadFull(s.random, random[:]); err != nil {
-		return fmt.Errorf("reading randomness: %w", err)
+	id, err := s.messageID("TNP")
+	if err != nil {
+		return err
 	}
-	id := "TNP" + hex.EncodeToString(random[:])
 	payments := make([]told, len(g.keys))
 	for i, k := range g.keys {
 		parts := strings.Split(string(k), "\x00")
@@ -108,21 +110,48 @@ func (s *Sim) tell(t tx, g group, down bool) error {
 				} else {
 					pay.Told = id
 				}
-				payments[i] = told{p, *pay}
+				payments[i] = told{position: p, payment: *pay}
 			}
 		}
 		if err := put(t, bPositions, bytes.Clone(at), p); err != nil {
 			return err
 		}
 	}
-	d := notification(id, g.cf, g.code, payments)
 	if down {
-		return s.record(t, Message{Direction: "out", Operation: d.Operation + "Request", CF: g.cf, ID: id, Failure: "not taken by the bus", Body: d.Body})
+		return s.record(t, notification(id, g.cf, g.code, payments, notice{}).message(g.cf, "", "", "not taken by the bus"))
 	}
-	for _, k := range g.keys {
-		if err := t.in(bUntold).Delete(k); err != nil {
+	d := notification(id, g.cf, g.code, payments, s.mangle(payments))
+	if !s.spend(func(x *Settings) *int { return &x.NotifyAgainNext }) {
+		for _, k := range g.keys {
+			if err := t.in(bUntold).Delete(k); err != nil {
+				return err
+			}
+		}
+	}
+	if s.spend(func(x *Settings) *int { return &x.NotifyTwiceNext }) {
+		if err := s.enqueue(t, g.cf, d); err != nil {
 			return err
 		}
 	}
 	return s.enqueue(t, g.cf, d)
+}
+
+// A notice is how a message of payments departs from the usual.
+type notice struct {
+	offTotal bool // the total was summed before an amount was replaced
+	plain    bool // dates have no zone
+}
+
+// mangle decides what is wrong with the message of these payments.
+//
+// parity:S15 JOB/TrasmettiNotifichePagamento.java:212-249
+// parity:S15 JOB/TrasmettiNotifichePagamento.java:281-287
+func (s *Sim) mangle(payments []told) notice {
+	for i := range payments {
+		p := &payments[i]
+		p.noPSP = s.spend(func(x *Settings) *int { return &x.NotifyNoPSPNext })
+		p.joined = s.spend(func(x *Settings) *int { return &x.NotifyJoinedNext })
+		p.noCode = s.spend(func(x *Settings) *int { return &x.NotifyNoCodeNext })
+	}
+	return notice{offTotal: s.spend(func(x *Settings) *int { return &x.NotifyTotalNext }), plain: s.Settings().NotifyPlainDates}
 }

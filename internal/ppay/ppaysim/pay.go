@@ -60,6 +60,9 @@ type receipt struct {
 	IUR    string   `json:"iur"`   // "": drawn
 	Payer  *Subject `json:"payer"` // nil: unknown
 	Force  bool     `json:"force"` // money came although the platform would have refused it
+
+	Negative bool `json:"negative"` // of an RT: nothing was paid
+	Kind     int  `json:"kind"`     // of a revocation: TipoRevoca
 }
 
 // find returns the position of an IUV or a codice avviso, and its type.
@@ -119,7 +122,11 @@ func (s *Sim) abandon(t tx, r receipt) (Position, *ko, error) {
 	return p, nil, put(t, bPositions, k, p)
 }
 
-// settle pays what start began, or the whole at once.
+// settle pays what start began, or the whole at once. A second payment has an
+// IUR of its own, and an amount can be another than is due: costs come on top.
+//
+// parity:S13 MDPS:882
+// parity:S15 JOB/TrasmettiNotifichePagamento.java:212-249
 func (s *Sim) settle(t tx, r receipt) (Position, Payment, *ko, error) {
 	p, no, err := s.verify(t, r)
 	if err != nil || p.IUV == "" {
@@ -140,21 +147,41 @@ func (s *Sim) settle(t tx, r receipt) (Position, Payment, *ko, error) {
 		return p, Payment{}, koAmount, nil
 	}
 	if pay.IUR == "" {
-		var b [8]byte
-		if _, err := io.ReadFull(s.random, b[:]); err != nil {
-			return p, Payment{}, nil, fmt.Errorf("reading randomness: %w", err)
+		if pay.IUR, err = s.drawIUR(now); err != nil {
+			return p, Payment{}, nil, err
 		}
-		pay.IUR = now.In(rome).Format("20060102") + strings.ToUpper(hex.EncodeToString(b[:]))
 	}
 	for _, other := range p.Payments {
 		if other.IUR == pay.IUR {
 			return p, Payment{}, &ko{"IUR_USED", "The position has a payment with this IUR."}, nil
 		}
 	}
+	if r.Cents == nil && s.spend(func(x *Settings) *int { return &x.PayOtherNext }) {
+		pay.Cents += otherAmount
+	}
 	p.State = Paid
 	p.Payments = append(p.Payments, pay)
+	if s.spend(func(x *Settings) *int { return &x.PayTwiceNext }) {
+		again := pay
+		if again.IUR, err = s.drawIUR(now); err != nil {
+			return p, Payment{}, nil, err
+		}
+		p.Payments = append(p.Payments, again)
+		if err := t.in(bUntold).Put(key(p.CF, p.Type, p.IUV, again.IUR), []byte("{}")); err != nil {
+			return p, Payment{}, nil, err
+		}
+	}
 	if err := put(t, bPositions, key(p.CF, p.Type, p.ID), p); err != nil {
 		return p, Payment{}, nil, err
 	}
 	return p, pay, nil, t.in(bUntold).Put(key(p.CF, p.Type, p.IUV, pay.IUR), []byte("{}"))
+}
+
+// drawIUR makes a reference of a payment.
+func (s *Sim) drawIUR(now time.Time) (string, error) {
+	var b [8]byte
+	if _, err := io.ReadFull(s.random, b[:]); err != nil {
+		return "", fmt.Errorf("reading randomness: %w", err)
+	}
+	return now.In(rome).Format("20060102") + strings.ToUpper(hex.EncodeToString(b[:])), nil
 }

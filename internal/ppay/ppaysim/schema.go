@@ -27,8 +27,8 @@ const (
 // A node is an XML element: what is left of a message once prefixes are gone.
 type node struct {
 	name  xml.Name
-	text  string // of its own, without that of its children
-	attrs bool   // has an attribute no element of the contract has
+	text  string     // of its own, without that of its children
+	attrs []xml.Attr // but for xmlns and xsi, which any element may have
 	kids  []*node
 }
 
@@ -86,7 +86,7 @@ func parseXML(raw []byte) (*node, error) {
 			n := &node{name: t.Name}
 			for _, a := range t.Attr {
 				if a.Name.Space != "xmlns" && a.Name.Local != "xmlns" && a.Name.Space != nsXSI {
-					n.attrs = true
+					n.attrs = append(n.attrs, a)
 				}
 			}
 			switch {
@@ -137,7 +137,7 @@ type schemaFault struct{ element, value string }
 // check walks the children of n along the sequence, in order, as a validating
 // parser does. nil means valid.
 func (r rule) check(n *node) *schemaFault {
-	if n.attrs {
+	if len(n.attrs) > 0 {
 		return &schemaFault{n.name.Local, ""}
 	}
 	if r.leaf != nil {
@@ -174,6 +174,32 @@ func (r rule) check(n *node) *schemaFault {
 		return &schemaFault{rest[0].name.Local, rest[0].text}
 	}
 	return nil
+}
+
+// tolerate returns what a reader without schema makes of n, as the platform's own
+// classes do: elements in any order, those it does not know left out, values
+// unchecked. Of a valid element that is all of it.
+//
+// parity:S2 ES/ws/EPaywso2SportelloService/PosizioneDaAggiornareType.java:85-101
+func (r rule) tolerate(n *node) *node {
+	out := &node{name: n.name, text: n.text}
+	if r.leaf != nil {
+		return out
+	}
+	var known []rule
+	for _, k := range r.kids {
+		if k.name == "" {
+			known = append(known, k.kids...)
+		} else {
+			known = append(known, k)
+		}
+	}
+	for _, k := range n.kids {
+		if kr := pick(known, k.name); kr != nil {
+			out.kids = append(out.kids, kr.tolerate(k))
+		}
+	}
+	return out
 }
 
 func pick(rules []rule, name xml.Name) *rule {

@@ -1,6 +1,7 @@
 package ppaysim
 
 import (
+	"encoding/xml"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,7 +36,7 @@ func full() []string {
 // write writes a tree; what parseXML dropped (attributes) is gone.
 func (n *node) write(b *strings.Builder) {
 	fmt.Fprintf(b, `<x:%s xmlns:x=%q`, n.name.Local, n.name.Space)
-	if n.attrs {
+	if len(n.attrs) > 0 {
 		b.WriteString(` strange="1"`)
 	}
 	b.WriteString(">" + strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(n.text))
@@ -99,9 +100,9 @@ func mutants(t *testing.T, message string) []string {
 				with(append(append([]*node{k}, many...), kids[1:]...)...)
 			}
 			was := *k
-			k.attrs = true
+			k.attrs = []xml.Attr{{Name: xml.Name{Local: "strange"}, Value: "1"}}
 			out = append(out, root.String())
-			k.attrs = false
+			k.attrs = nil
 			for _, space := range []string{nsRequest, nsCommon, nsCallback, "urn:x"} {
 				k.name.Space = space
 				out = append(out, root.String())

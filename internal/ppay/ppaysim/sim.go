@@ -57,6 +57,25 @@ type Settings struct {
 	CatalogDown       bool     `json:"catalog_down"`        // no accounting reference can be read
 	NoAccertamento    bool     `json:"no_accertamento"`     // the catalogue has none for this year
 	BusDown           bool     `json:"bus_down"`            // the bus takes no notification: a new id at the next run
+
+	Auth          string `json:"auth"`           // none, basic, wss or both; "": basic if there are credentials
+	Lenient       bool   `json:"lenient"`        // requests are not held against the schema
+	ActionChecked bool   `json:"action_checked"` // a SOAPAction that is not that of the body is a Fault
+
+	EsitoFirstNext int `json:"esito_first_next"` // elaborated and delivered before the synchronous answer
+	EsitoLateNext  int `json:"esito_late_next"`  // held until the next message to its creditor, and after it
+	EsitoTwiceNext int `json:"esito_twice_next"` // delivered twice
+	EsitoLostNext  int `json:"esito_lost_next"`  // never delivered
+
+	PayTwiceNext     int  `json:"pay_twice_next"`      // a payment comes with a second one, of another IUR
+	PayOtherNext     int  `json:"pay_other_next"`      // another amount is paid than is due
+	NotifyNoPSPNext  int  `json:"notify_no_psp_next"`  // payments told without PSP, IUR and dates
+	NotifyJoinedNext int  `json:"notify_joined_next"`  // payments told with several IURs in one
+	NotifyNoCodeNext int  `json:"notify_no_code_next"` // payments told without CodiceAvviso
+	NotifyTotalNext  int  `json:"notify_total_next"`   // messages whose total is not the sum
+	NotifyTwiceNext  int  `json:"notify_twice_next"`   // messages delivered twice, under one id
+	NotifyAgainNext  int  `json:"notify_again_next"`   // messages whose payments are told again, under another id
+	NotifyPlainDates bool `json:"notify_plain_dates"`  // dates without a zone
 }
 
 // DefaultSettings are those of the real platform, where they are known.
@@ -77,6 +96,11 @@ func (s Settings) Check() error {
 	if s.DelayMax < s.DelayMin {
 		return errors.New("delay_max is less than delay_min")
 	}
+	switch s.Auth {
+	case "", AuthNone, AuthBasic, AuthWSS, AuthBoth:
+	default:
+		return errors.New("auth is none, basic, wss or both")
+	}
 	if s.Threshold < 0 || s.Retries < 0 {
 		return errors.New("threshold and retries are not negative")
 	}
@@ -91,7 +115,7 @@ func (s Settings) Check() error {
 type Config struct {
 	Settings
 	Enti     []Creditor       // added to those in the file, or replacing them
-	User     string           // SOAP callers must show it with Password (Basic); "" asks for nothing
+	User     string           // SOAP callers must show it with Password, as Settings.Auth says; "" is nobody
 	Password string           //
 	Now      func() time.Time // nil: time.Now
 	Random   io.Reader        // delays, sequence, ids; nil: crypto/rand
@@ -108,6 +132,7 @@ type Sim struct {
 	client         *http.Client
 	log            *slog.Logger
 	user, password string
+	initial        Settings // those it was started with
 	nudged         chan struct{}
 
 	mu         sync.Mutex
@@ -129,7 +154,7 @@ func Open(path string, cfg Config) (*Sim, error) {
 	}
 	s := &Sim{
 		now: cfg.Now, random: cfg.Random, client: cfg.Client, log: cfg.Log, user: cfg.User, password: cfg.Password,
-		settings: cfg.Settings, busy: map[string]bool{}, nudged: make(chan struct{}, 1),
+		settings: cfg.Settings, initial: cfg.Settings, busy: map[string]bool{}, nudged: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
