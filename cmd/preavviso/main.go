@@ -32,6 +32,7 @@ USO
   preavviso serve   [--opzione valore …]   avvia il servizio
   preavviso demo    [--out CARTELLA] [--stay]   un turno intero, con il simulatore di PiemontePAY
   preavviso config  [--opzione valore …]   mostra le opzioni in vigore e da dove vengono
+  preavviso catalogue check FILE | sample  controlla un catalogo di violazioni, o ne scrive uno di esempio
   preavviso version                        versione, commit e versione di Go
 
 «preavviso serve --help» elenca le opzioni.
@@ -64,6 +65,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = runDemo(ctx, rest, stdout)
 	case "config":
 		err = showConfig(rest, environ, stdout)
+	case "catalogue":
+		err = catalogue(rest, os.Stdin, stdout)
 	case "version":
 		err = version(rest, stdout)
 	case "help", "-h", "--help":
@@ -97,6 +100,8 @@ func helpOf(command string) string {
 	case "demo":
 		fs, _ := demoFlags()
 		return ffhelp.Flags(fs, "preavviso demo [--out DIR] [--stay]").String()
+	case "catalogue":
+		return catalogueUsage
 	}
 	return usage
 }

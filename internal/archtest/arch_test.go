@@ -34,6 +34,7 @@ var arrows = map[string]string{
 	"internal/fault":  "",
 	"internal/avviso": "",
 	"internal/multe":  "internal/fault internal/avviso",
+	"internal/cds":    "internal/fault internal/multe",
 	"internal/store":  "internal/fault internal/multe",
 
 	// Use cases never import each other.
@@ -74,7 +75,7 @@ var arrows = map[string]string{
 	"internal/config": "internal/fault internal/multe",
 	"internal/app":    anyone,
 	"internal/demo":   "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim",
-	"cmd/preavviso":   "internal/app internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf",
+	"cmd/preavviso":   "internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf",
 	"cmd/ppaysim":     "internal/ppay/ppaysim internal/config internal/fault",
 
 	"internal/archtest": "",
@@ -88,6 +89,7 @@ var modules = map[string]string{
 	"github.com/boombuler/barcode":    "internal/symbol",
 	"github.com/getkin/kin-openapi":   "internal/web internal/web/webtest api firmware-api",
 	"github.com/gin-gonic/gin":        "internal/web api firmware-api internal/backoffice internal/app",
+	"github.com/goccy/go-yaml":        "internal/cds",
 	"github.com/google/go-cmp":        "internal/store/storetest",
 	"github.com/hooklift/gowsdl":      "wsdl/epaygen wsdl/epaywso",
 	"github.com/jackc/pgx":            "internal/store/pgstore",
@@ -102,7 +104,7 @@ var modules = map[string]string{
 
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
-var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/store internal/pool internal/verbali
+var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
 	internal/payments internal/dispatch internal/inbox internal/registry internal/receipts pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
