@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 	"preavviso/internal/payments"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
+	"preavviso/internal/receipts"
 	"preavviso/internal/registry"
 	"preavviso/internal/store/boltstore"
 	"preavviso/internal/verbali"
@@ -66,6 +68,7 @@ type server struct {
 	name string
 	l    net.Listener
 	h    http.Handler
+	tls  *tls.Config // nil for plain HTTP
 }
 
 // Open reads the secrets, opens the store and the three addresses, and wires
@@ -75,11 +78,15 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin-token-file: %w", err)
 	}
-	gateway, err := newGateway(cfg)
+	gateway, err := newGateway(cfg, d.Now)
 	if err != nil {
 		return nil, err
 	}
-	listenerAuth, err := newListenerConfig(cfg, d.Log)
+	listenerAuth, err := newListenerConfig(cfg, d.Now, d.Log)
+	if err != nil {
+		return nil, err
+	}
+	ours, soapTLS, err := newServerTLS(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +110,12 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	slips := verbali.New(st, d.Now, nudgeSubmit)
 	paid := payments.New(st, d.Now)
 	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log})
-	heard := inbox.New(st, ppay.Read, outbox.Hear, paid.Hear, d.Now, d.Random, func() { work.Nudge() })
+	told := receipts.New(st)
+	heard := inbox.New(st, inbox.Config{
+		Read: ppay.Read, HearEsito: outbox.Hear, HearNotice: paid.Hear,
+		HearReceipts: told.HearReceipts, HearRevocations: told.HearRevocations, HearExpiries: told.HearExpiries,
+		MaySpeak: maySpeak(cfg), Now: d.Now, Random: d.Random, Nudge: func() { work.Nudge() },
+	})
 
 	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, codes.Replenish)
 	submit = loop.New("submit", cfg.SubmitEvery, d.Log, outbox.Submit)
@@ -121,19 +133,20 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	soap.Handle(SOAPPath, ppay.NewListener(heard, listenerAuth))
 	for _, s := range []struct {
 		name, addr string
+		tls        *tls.Config
 		h          http.Handler
 	}{
-		{"firmware", cfg.FirmwareListen, firmwareapi.New(firmwareapi.Config{
+		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Registry: reg, Pool: codes, Verbali: slips})},
-		{"api", cfg.APIListen, api.New(api.Config{
+		{"api", cfg.APIListen, ours, api.New(api.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Discrepancies: troubles{st}, Printer: printer{}})},
-		{"soap", cfg.SOAPListen, soap},
+		{"soap", cfg.SOAPListen, soapTLS, soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)
 		if err != nil {
 			return nil, fmt.Errorf("listening for %s: %w", s.name, err)
 		}
-		a.servers = append(a.servers, server{s.name, l, s.h})
+		a.servers = append(a.servers, server{s.name, l, s.h, s.tls})
 	}
 	return a, nil
 }
@@ -163,12 +176,17 @@ func (a *App) Run(ctx context.Context) error {
 			WriteTimeout:      writeTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
+			TLSConfig:         s.tls,
 			ErrorLog:          slog.NewLogLogger(a.log.With("listener", s.name).Handler(), slog.LevelWarn),
 		}
 		serving.Add(1)
 		group.Go(func() error {
-			a.log.Info("listening", "listener", s.name, "addr", s.l.Addr().String())
-			if err := hs.Serve(s.l); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Info("listening", "listener", s.name, "addr", s.l.Addr().String(), "tls", s.tls != nil)
+			serve := hs.Serve
+			if s.tls != nil {
+				serve = func(l net.Listener) error { return hs.ServeTLS(l, "", "") } // its files are in TLSConfig
+			}
+			if err := serve(s.l); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serving %s: %w", s.name, err)
 			}
 			return nil

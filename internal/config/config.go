@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -22,6 +23,8 @@ import (
 
 	"github.com/peterbourgon/ff/v4"
 	"github.com/peterbourgon/ff/v4/ffhelp"
+
+	"preavviso/internal/multe"
 )
 
 // Service is what `preavviso serve` can be told. Every option added later has a
@@ -36,14 +39,33 @@ type Service struct {
 	AdminTokenFile string // opens the back office's API for the installation
 
 	PPayURL          string        // where PiemontePAY takes InserisciListaDiCarico and AggiornaPosizioniDebitorie
-	PPayAuth         string        // none or basic
-	PPayUser         string        // for basic
-	PPayPasswordFile string        // for basic
+	PPayAuth         string        // none, basic, wss or both
+	PPayUser         string        // for all but none
+	PPayPasswordFile string        // for all but none
 	PPayTimeout      time.Duration // of one call, all included
+	PPayWSSLifetime  time.Duration // from Created to Expires in our wsse:Timestamp; 0 leaves it to package ppay
+	PPayCAFile       string        // PEM; who may certify PiemontePAY, instead of those the machine trusts
+	PPayCertFile     string        // PEM; what we show PiemontePAY in TLS; "" for none
+	PPayKeyFile      string        // its key
+	PPayInsecureHTTP bool          // allows plain HTTP to other machines: PiemontePAY's test environment
 
-	SOAPAuth         string // none or basic: what PiemontePAY must show us
+	RESTURL          string // of PiemontePAY's epayapi; "" if it is not used. TLS is as for PPayURL
+	RESTUser         string
+	RESTPasswordFile string
+
+	SOAPAuth         string // none, basic or wss: what PiemontePAY must show us
 	SOAPUser         string
 	SOAPPasswordFile string // one password a line; two while one replaces the other
+	SOAPAllow        string // networks PiemontePAY calls from, in CIDR form with commas; "" for any
+	SOAPClientCAFile string // PEM; PiemontePAY must show a certificate of theirs in TLS; "" for no such demand
+
+	TLSCertFile string // PEM; ours on the three addresses; "" if somebody in front speaks TLS
+	TLSKeyFile  string
+
+	CreditorsDir string // folder of <CF>.conf
+	// Creditors is, for each creditor with a file of its own, the options that hold
+	// for it: its own, else the above.
+	Creditors map[multe.CreditorID]Service
 
 	ReplenishEvery time.Duration // longest pause between looks at the pools
 	SubmitEvery    time.Duration // longest pause between looks at the outbox
@@ -67,23 +89,42 @@ var ErrUsage = errors.New("usage")
 // ErrHelp is returned by Parse when the arguments ask for help.
 var ErrHelp = ff.ErrHelp
 
+// shared declares the options that a creditor may have for itself. Their defaults
+// are what s holds.
+func shared(fs *ff.FlagSet, s *Service) {
+	fs.StringVar(&s.PPayURL, 0, "ppay-url", s.PPayURL, "PiemontePAY's endpoint for Enti2EPaywso")
+	fs.StringVar(&s.PPayAuth, 0, "ppay-auth", s.PPayAuth, "how we show who we are to PiemontePAY: none, basic, wss (WS-Security UsernameToken) or both")
+	fs.StringVar(&s.PPayUser, 0, "ppay-user", s.PPayUser, "user name for ppay-auth")
+	fs.StringVar(&s.PPayPasswordFile, 0, "ppay-password-file", s.PPayPasswordFile, "file with the password for ppay-auth")
+	fs.StringVar(&s.PPayCAFile, 0, "ppay-ca-file", s.PPayCAFile, "PEM file of who may certify PiemontePAY, instead of those the machine trusts")
+	fs.StringVar(&s.PPayCertFile, 0, "ppay-cert-file", s.PPayCertFile, "PEM file of the certificate we show PiemontePAY; read again when it is renewed")
+	fs.StringVar(&s.PPayKeyFile, 0, "ppay-key-file", s.PPayKeyFile, "PEM file of its key")
+	fs.StringVar(&s.RESTURL, 0, "rest-url", s.RESTURL, "PiemontePAY's REST interface, such as https://…/epayapi/api/v1")
+	fs.StringVar(&s.RESTUser, 0, "rest-user", s.RESTUser, "user name for rest-url")
+	fs.StringVar(&s.RESTPasswordFile, 0, "rest-password-file", s.RESTPasswordFile, "file with the password for rest-url")
+	fs.StringVar(&s.SOAPUser, 0, "soap-user", s.SOAPUser, "user name PiemontePAY must show")
+	fs.StringVar(&s.SOAPPasswordFile, 0, "soap-password-file", s.SOAPPasswordFile, "file with the password PiemontePAY must show, one a line")
+	fs.StringVar(&s.SOAPAllow, 0, "soap-allow", s.SOAPAllow, "networks PiemontePAY calls from, such as 192.0.2.0/24,2001:db8::/32; empty for any")
+}
+
 func flags(name string) (*ff.FlagSet, *Service) {
-	var s Service
+	s := Service{PPayAuth: "none"}
 	fs := ff.NewFlagSet(name)
+	shared(fs, &s)
 	fs.StringLong("config", "", "file of options, one \"name = value\" a line")
 	fs.StringVar(&s.Data, 0, "data", "preavviso.db", "database file")
 	fs.StringVar(&s.FirmwareListen, 0, "firmware-listen", "127.0.0.1:8081", "address of the handhelds' API")
 	fs.StringVar(&s.APIListen, 0, "api-listen", "127.0.0.1:8082", "address of the back office's API")
 	fs.StringVar(&s.SOAPListen, 0, "soap-listen", "127.0.0.1:8083", "address where PiemontePAY calls us")
 	fs.StringVar(&s.AdminTokenFile, 0, "admin-token-file", "", "file with the administrator's token, at least 32 characters")
-	fs.StringVar(&s.PPayURL, 0, "ppay-url", "", "PiemontePAY's endpoint for Enti2EPaywso")
-	fs.StringVar(&s.PPayAuth, 0, "ppay-auth", "none", "how we show who we are to PiemontePAY: none or basic")
-	fs.StringVar(&s.PPayUser, 0, "ppay-user", "", "user name for basic")
-	fs.StringVar(&s.PPayPasswordFile, 0, "ppay-password-file", "", "file with the password for basic")
 	fs.DurationVar(&s.PPayTimeout, 0, "ppay-timeout", 15*time.Second, "limit of one call to PiemontePAY")
-	fs.StringVar(&s.SOAPAuth, 0, "soap-auth", "basic", "what PiemontePAY must show us: basic, or none for its test environment")
-	fs.StringVar(&s.SOAPUser, 0, "soap-user", "", "user name PiemontePAY must show")
-	fs.StringVar(&s.SOAPPasswordFile, 0, "soap-password-file", "", "file with the password PiemontePAY must show, one a line")
+	fs.DurationVar(&s.PPayWSSLifetime, 0, "ppay-wss-lifetime", time.Minute, "how long the wsse:Timestamp of a call is good")
+	fs.BoolVarDefault(&s.PPayInsecureHTTP, 0, "ppay-insecure-http", false, "allow plain HTTP to PiemontePAY on another machine: for its test environment only")
+	fs.StringVar(&s.SOAPAuth, 0, "soap-auth", "basic", "what PiemontePAY must show us: basic, wss (a WS-Security UsernameToken, or basic), or none for its test environment")
+	fs.StringVar(&s.SOAPClientCAFile, 0, "soap-client-ca-file", "", "PEM file of who certifies PiemontePAY's calls; without, no certificate is asked for")
+	fs.StringVar(&s.TLSCertFile, 0, "tls-cert-file", "", "PEM file of the certificate of our three addresses; read again when it is renewed. Without, they speak plain HTTP")
+	fs.StringVar(&s.TLSKeyFile, 0, "tls-key-file", "", "PEM file of its key")
+	fs.StringVar(&s.CreditorsDir, 0, "creditors-dir", "", "folder of <CF>.conf, the options of single creditors")
 	fs.DurationVar(&s.ReplenishEvery, 0, "replenish-every", 30*time.Second, "longest pause between looks at the pools")
 	fs.DurationVar(&s.SubmitEvery, 0, "submit-every", 5*time.Second, "longest pause between looks at the outbox")
 	fs.DurationVar(&s.InboxEvery, 0, "inbox-every", 5*time.Second, "longest pause between looks at the inbox")
@@ -145,6 +186,13 @@ func Parse(name string, args, environ []string) (Service, []Setting, error) {
 		settings = append(settings, Setting{Name: n, Value: f.GetValue(), Origin: from})
 		return nil
 	})
+	if s.CreditorsDir != "" {
+		own, err := s.readCreditors()
+		if err != nil {
+			return Service{}, nil, err
+		}
+		settings = append(settings, own...)
+	}
 	slices.SortFunc(settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
 	return *s, settings, nil
 }
@@ -239,21 +287,20 @@ func (s *Service) validate() error {
 	if s.Data == "" {
 		return usage("data: a file is needed")
 	}
-	if s.PPayURL == "" {
-		return usage("ppay-url is needed: the address of PiemontePAY's endpoint")
-	}
-	u, err := url.Parse(s.PPayURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return usage("ppay-url: want http://host/path or https://host/path")
-	}
-	if u.User != nil {
-		return usage("ppay-url: no credentials in an address; use ppay-user and ppay-password-file")
-	}
-	if err := auth("ppay", s.PPayAuth, s.PPayUser, s.PPayPasswordFile); err != nil {
+	if err := s.validateShared(); err != nil {
 		return err
 	}
-	if err := auth("soap", s.SOAPAuth, s.SOAPUser, s.SOAPPasswordFile); err != nil {
+	if !slices.Contains([]string{"none", "basic", "wss"}, s.SOAPAuth) {
+		return usage("soap-auth: want none, basic or wss")
+	}
+	if err := pair("tls-cert-file", s.TLSCertFile, "tls-key-file", s.TLSKeyFile); err != nil {
 		return err
+	}
+	if s.SOAPClientCAFile != "" && s.TLSCertFile == "" {
+		return usage("soap-client-ca-file: a certificate can only be asked for in TLS: tls-cert-file and tls-key-file are needed")
+	}
+	if s.PPayWSSLifetime < 10*time.Second || s.PPayWSSLifetime > 24*time.Hour {
+		return usage("ppay-wss-lifetime: want from 10s to 24h")
 	}
 	for _, d := range []struct {
 		name  string
@@ -276,23 +323,104 @@ func (s *Service) validate() error {
 	return nil
 }
 
-func auth(side, mode, user, file string) error {
-	switch mode {
-	case "none":
-		if user != "" || file != "" {
-			return usage("%s-auth is none, but a user or a password file is given", side)
+// validateShared checks what a creditor may have for itself.
+func (s *Service) validateShared() error {
+	if s.PPayURL == "" {
+		return usage("ppay-url is needed: the address of PiemontePAY's endpoint")
+	}
+	if err := s.address("ppay-url", s.PPayURL); err != nil {
+		return err
+	}
+	if s.RESTURL != "" {
+		if err := s.address("rest-url", s.RESTURL); err != nil {
+			return err
 		}
-	case "basic":
-		if user == "" || file == "" {
-			return usage("%s-auth is basic: %s-user and %s-password-file are needed", side, side, side)
+	}
+	if !slices.Contains([]string{"none", "basic", "wss", "both"}, s.PPayAuth) {
+		return usage("ppay-auth: want none, basic, wss or both")
+	}
+	for _, a := range []struct{ side, mode, user, file string }{
+		{"ppay", s.PPayAuth, s.PPayUser, s.PPayPasswordFile},
+		{"soap", s.SOAPAuth, s.SOAPUser, s.SOAPPasswordFile},
+	} {
+		switch {
+		case a.mode == "none" && (a.user != "" || a.file != ""):
+			return usage("%s-auth is none, but a user or a password file is given", a.side)
+		case a.mode != "none" && (a.user == "" || a.file == ""):
+			return usage("%s-auth is %s: %s-user and %s-password-file are needed", a.side, a.mode, a.side, a.side)
 		}
-		if strings.Contains(user, ":") {
-			return usage("%s-user: Basic allows no colon in a user name", side)
+	}
+	for _, u := range []struct{ name, user string }{{"ppay-user", s.PPayUser}, {"soap-user", s.SOAPUser}, {"rest-user", s.RESTUser}} {
+		if strings.Contains(u.user, ":") {
+			return usage("%s: Basic allows no colon in a user name", u.name)
 		}
-	default:
-		return usage("%s-auth: want none or basic", side)
+	}
+	if err := pair("ppay-cert-file", s.PPayCertFile, "ppay-key-file", s.PPayKeyFile); err != nil {
+		return err
+	}
+	if err := pair("rest-user", s.RESTUser, "rest-password-file", s.RESTPasswordFile); err != nil {
+		return err
+	}
+	if s.RESTUser != "" && s.RESTURL == "" {
+		return usage("rest-user: there is no rest-url")
+	}
+	if _, err := Networks(s.SOAPAllow); err != nil {
+		return usage("soap-allow: %w", err)
 	}
 	return nil
+}
+
+// pair refuses one of two options that mean nothing alone.
+func pair(name1, value1, name2, value2 string) error {
+	if (value1 == "") != (value2 == "") {
+		return usage("%s and %s belong together", name1, name2)
+	}
+	return nil
+}
+
+// address checks a URL that we call. Plain HTTP leaves this machine only where
+// that was said: it carries passwords and people's names.
+func (s *Service) address(name, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return usage("%s: want http://host/path or https://host/path", name)
+	}
+	if u.User != nil {
+		return usage("%s: no credentials in an address; there are options for them", name)
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) && !s.PPayInsecureHTTP {
+		return usage("%s: plain HTTP to another machine; use https, or say ppay-insecure-http for a test environment", name)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// Networks reads a list of networks in CIDR form, with commas; an address alone is
+// a network of one.
+func Networks(list string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range strings.Split(list, ",") {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if a, aerr := netip.ParseAddr(text); err != nil && aerr == nil && a.Zone() == "" {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network such as 192.0.2.0/24", text)
+		}
+		if p.Addr().Is4In6() || p.Masked() != p {
+			return nil, fmt.Errorf("%q is not the first address of a network", text)
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 func usage(format string, args ...any) error {

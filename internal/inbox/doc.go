@@ -20,10 +20,15 @@
 //	 └──▶ dead: cannot be understood, or failed too often
 //
 // A message that fails waits a little longer each time while the others go on. A
-// dead one is kept whole and a person is told.
+// dead one is kept whole and a person is told; once the cause is mended it can be
+// worked again, and so can a done one.
+//
+// A message about a creditor that its caller may not speak for is dead, too. It
+// was answered 000 all the same: the platform must not stop its queue because of
+// a mistake that may be in our own configuration.
 //
 // # What is not done here
 //
 // Nothing is deduplicated: whoever hears a message must not mind hearing it
-// twice. Messages that say nothing to us yet are marked done and kept.
+// twice.
 package inbox

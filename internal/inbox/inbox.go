@@ -30,52 +30,165 @@ const (
 const (
 	kindUnreadable = "message.unreadable"
 	kindFailed     = "message.failed"
+	kindForeign    = "message.wrong_caller"
 )
 
 var details = map[string]string{
 	kindUnreadable: "È arrivato da PiemontePAY un messaggio che il servizio non riesce a leggere. Il messaggio è conservato intero, ma quello che dice (un esito o un pagamento) non è stato registrato. Inviarlo all'assistenza; dopo la correzione va rielaborato.",
+	kindForeign:    "È arrivato un messaggio su un ente per il quale chi lo ha inviato non è autorizzato: le credenziali usate sono di un altro ente. Il messaggio è conservato intero e non è stato registrato nulla. Se le credenziali configurate sono sbagliate, correggerle e rielaborare il messaggio; altrimenti avvisare PiemontePAY e cambiare la password.",
 	kindFailed:     "Un messaggio di PiemontePAY è leggibile ma la sua registrazione non è riuscita. Il messaggio è conservato intero. Comunicare all'assistenza l'identificativo; dopo la correzione va rielaborato.",
 }
 
 // Read understands a raw message. An error says that nobody can. It must be pure.
 type Read func(raw []byte) (multe.Event, error)
 
-// Inbox keeps and works messages.
-type Inbox struct {
-	store      store.Store
-	read       Read
-	hearEsito  func(store.Tx, multe.Esito, time.Time) error
-	hearNotice func(store.Tx, multe.Notice, multe.MessageID, time.Time) error
-	now        func() time.Time
-	random     io.Reader
-	nudge      func()
+// Config is what an Inbox is made of.
+//
+// The hearers run inside the transaction that marks the message worked, and must
+// not mind hearing a message twice.
+type Config struct {
+	Read            Read
+	HearEsito       func(store.Tx, multe.Esito, time.Time) error
+	HearNotice      func(store.Tx, multe.Notice, multe.MessageID, time.Time) error
+	HearReceipts    func(store.Tx, multe.Bundle[multe.Receipt], multe.MessageID, time.Time) error
+	HearRevocations func(store.Tx, multe.Bundle[multe.Revocation], multe.MessageID, time.Time) error
+	HearExpiries    func(store.Tx, multe.Bundle[multe.Expiry], multe.MessageID, time.Time) error
+
+	// MaySpeak reports whether a caller may speak for a creditor; nil lets every
+	// caller speak for all. It must be pure.
+	MaySpeak func(caller string, c multe.CreditorID) bool
+
+	Now    func() time.Time
+	Random io.Reader
+	Nudge  func() // called when there is a new message; must not block
 }
 
-// New returns an Inbox. The two hearers run inside the transaction that marks the
-// message worked, and must not mind hearing a message twice. nudge is called when
-// a message was stored; it must not block.
-func New(s store.Store, read Read, hearEsito func(store.Tx, multe.Esito, time.Time) error,
-	hearNotice func(store.Tx, multe.Notice, multe.MessageID, time.Time) error,
-	now func() time.Time, random io.Reader, nudge func()) *Inbox {
-	return &Inbox{store: s, read: read, hearEsito: hearEsito, hearNotice: hearNotice, now: now, random: random, nudge: nudge}
+// Inbox keeps and works messages.
+type Inbox struct {
+	store store.Store
+	Config
+}
+
+// New returns an Inbox.
+func New(s store.Store, cfg Config) *Inbox {
+	if cfg.MaySpeak == nil {
+		cfg.MaySpeak = func(string, multe.CreditorID) bool { return true }
+	}
+	return &Inbox{store: s, Config: cfg}
 }
 
 // Receive stores a message. When it returns nil the message survives anything
 // that happens next, and the platform may be answered 000. kind is the body
 // element without "Request".
-func (in *Inbox) Receive(ctx context.Context, kind string, raw []byte) error {
-	at := multe.Instant(in.now())
-	id, err := multe.NewID(at, in.random)
+//
+// caller is who showed credentials. Whether they may speak for the creditor is
+// asked when the message is worked: refusing it now would hold up the platform's
+// queue, and lose it if the mistake is in our configuration.
+func (in *Inbox) Receive(ctx context.Context, caller, kind string, raw []byte) error {
+	at := multe.Instant(in.Now())
+	id, err := multe.NewID(at, in.Random)
 	if err != nil {
 		return err
 	}
-	m := multe.Message{ID: multe.MessageID(id), State: multe.MessageNew, Kind: kind, Raw: raw, Digest: multe.DigestOf(raw),
+	m := multe.Message{ID: multe.MessageID(id), State: multe.MessageNew, Kind: kind, Caller: caller, Raw: raw, Digest: multe.DigestOf(raw),
 		Received: at, Version: 1, Changed: at}
 	if err := in.store.Update(ctx, func(tx store.Tx) error { return tx.PutMessage(m) }); err != nil {
 		return fmt.Errorf("storing message: %w", err)
 	}
-	in.nudge()
+	in.Nudge()
 	return nil
+}
+
+// Head is a message without its bytes.
+type Head struct {
+	ID       multe.MessageID
+	State    multe.MessageState
+	Kind     string
+	Caller   string
+	Problem  string // stable code of why it is dead
+	Tries    int
+	Bytes    int
+	Received time.Time
+	Changed  time.Time
+}
+
+func headOf(m multe.Message) Head {
+	return Head{ID: m.ID, State: m.State, Kind: m.Kind, Caller: m.Caller, Problem: m.Problem, Tries: m.Tries, Bytes: len(m.Raw), Received: m.Received, Changed: m.Changed}
+}
+
+// List lists the messages in a state, oldest first, after the given one ("": from
+// the start), at most limit.
+func (in *Inbox) List(ctx context.Context, s multe.MessageState, after multe.MessageID, limit int) ([]Head, error) {
+	var list []Head
+	err := in.store.View(ctx, func(r store.Reader) error {
+		list = nil
+		for at := after; len(list) < limit; {
+			page, err := r.MessagesIn(s, at, min(pageSize, limit-len(list)))
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			for _, m := range page {
+				list = append(list, headOf(m))
+			}
+			at = page[len(page)-1].ID
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Raw returns the bytes of a message as they were kept.
+func (in *Inbox) Raw(ctx context.Context, id multe.MessageID) ([]byte, error) {
+	var raw []byte
+	err := in.store.View(ctx, func(r store.Reader) error {
+		m, err := message(r, id)
+		raw = m.Raw
+		return err
+	})
+	return raw, err
+}
+
+// Replay has a dead or done message worked again, soon. What it says is recorded
+// once, whatever was recorded before.
+func (in *Inbox) Replay(ctx context.Context, id multe.MessageID) (Head, error) {
+	var head Head
+	at := in.Now()
+	err := in.store.Update(ctx, func(tx store.Tx) error {
+		m, err := message(tx, id)
+		if err != nil {
+			return err
+		}
+		next, err := m.Replay(at)
+		if err != nil {
+			return err
+		}
+		head = headOf(next)
+		if err := tx.PutMessage(next); err != nil || m.State != multe.MessageDead {
+			return err
+		}
+		// If it dies again, that is reported again.
+		d, err := tx.Discrepancy("", multe.NewDiscrepancy("", m.Problem, string(m.ID), "", at).ID)
+		if errors.Is(err, fault.NotFound) || err == nil && !d.Open {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return tx.PutDiscrepancy(d.Close(at))
+	})
+	if err != nil {
+		return Head{}, err
+	}
+	in.Nudge()
+	return head, nil
+}
+
+func message(r store.Reader, id multe.MessageID) (multe.Message, error) {
+	m, err := r.Message(id)
+	if errors.Is(err, fault.NotFound) {
+		return m, fault.Wrap(fault.NotFound, "message.unknown", "Il messaggio non esiste.", err)
+	}
+	return m, err
 }
 
 // Work does one round: every new message that is not pausing, up to a bound. more
@@ -110,7 +223,7 @@ func (in *Inbox) Work(ctx context.Context) (more bool, err error) {
 
 // pausing reports whether m failed too recently to be tried again.
 func (in *Inbox) pausing(m multe.Message) bool {
-	return m.Tries > 0 && in.now().Before(m.Changed.Add(pause(m.Tries)))
+	return m.Tries > 0 && in.Now().Before(m.Changed.Add(pause(m.Tries)))
 }
 
 // pause is how long a message waits after so many failures.
@@ -124,7 +237,7 @@ func pause(tries int) time.Duration {
 // work works one message. If its hearer fails, what it did is undone and the
 // failure is noted in a transaction of its own.
 func (in *Inbox) work(ctx context.Context, id multe.MessageID) error {
-	at := in.now()
+	at := in.Now()
 	var failure error // of the message, not of the store
 	err := in.store.Update(ctx, func(tx store.Tx) error {
 		failure = nil
@@ -135,6 +248,9 @@ func (in *Inbox) work(ctx context.Context, id multe.MessageID) error {
 		event, err := in.understand(m.Raw)
 		if err != nil {
 			return bury(tx, m, kindUnreadable, at)
+		}
+		if c := event.Creditor(); c != "" && !in.MaySpeak(m.Caller, c) {
+			return bury(tx, m, kindForeign, at)
 		}
 		if err := in.hear(tx, event, m.ID, at); err != nil {
 			failure = err
@@ -189,16 +305,22 @@ func (in *Inbox) hear(tx store.Tx, e multe.Event, id multe.MessageID, at time.Ti
 	defer asError(&err)
 	switch {
 	case e.Esito != nil:
-		return in.hearEsito(tx, *e.Esito, at)
+		return in.HearEsito(tx, *e.Esito, at)
 	case e.Notice != nil:
-		return in.hearNotice(tx, *e.Notice, id, at)
+		return in.HearNotice(tx, *e.Notice, id, at)
+	case e.Receipts != nil:
+		return in.HearReceipts(tx, *e.Receipts, id, at)
+	case e.Revocations != nil:
+		return in.HearRevocations(tx, *e.Revocations, id, at)
+	case e.Expiries != nil:
+		return in.HearExpiries(tx, *e.Expiries, id, at)
 	}
 	return nil // kept, but nothing to us
 }
 
 func (in *Inbox) understand(raw []byte) (e multe.Event, err error) {
 	defer asError(&err)
-	return in.read(raw)
+	return in.Read(raw)
 }
 
 func asError(err *error) {

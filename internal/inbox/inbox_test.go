@@ -26,6 +26,7 @@ type world struct {
 	clock  time.Time
 	nudges int
 	fails  map[string]error
+	speaks map[string]multe.CreditorID // nil: everybody for everybody
 }
 
 func open(t *testing.T) *world {
@@ -48,7 +49,15 @@ func open(t *testing.T) *world {
 		case "notice":
 			return multe.Event{Kind: kind, Notice: &multe.Notice{Message: rest}}, nil
 		case "rt":
-			return multe.Event{Kind: "TrasmettiRT"}, nil
+			return multe.Event{Kind: "TrasmettiRT", Receipts: &multe.Bundle[multe.Receipt]{Items: []multe.Receipt{{ID: rest}}}}, nil
+		case "revoca":
+			return multe.Event{Kind: kind, Revocations: &multe.Bundle[multe.Revocation]{Items: []multe.Revocation{{ID: rest}}}}, nil
+		case "scaduti":
+			return multe.Event{Kind: kind, Expiries: &multe.Bundle[multe.Expiry]{Items: []multe.Expiry{{IUV: rest}}}}, nil
+		case "other":
+			return multe.Event{Kind: "unknown"}, nil
+		case "about": // a creditor
+			return multe.Event{Kind: kind, Esito: &multe.Esito{Creditor: multe.CreditorID(rest), Batch: "a"}}, nil
 		case "bomb":
 			panic("reader")
 		}
@@ -64,10 +73,22 @@ func open(t *testing.T) *world {
 		}
 		return w.fails[what]
 	}
-	w.Inbox = inbox.New(w.store, read,
-		func(tx store.Tx, e multe.Esito, _ time.Time) error { return hear(tx, string(e.Batch)) },
-		func(tx store.Tx, n multe.Notice, _ multe.MessageID, _ time.Time) error { return hear(tx, n.Message) },
-		func() time.Time { return w.clock }, rand.Reader, func() { w.nudges++ })
+	w.Inbox = inbox.New(w.store, inbox.Config{
+		Read:       read,
+		HearEsito:  func(tx store.Tx, e multe.Esito, _ time.Time) error { return hear(tx, string(e.Batch)) },
+		HearNotice: func(tx store.Tx, n multe.Notice, _ multe.MessageID, _ time.Time) error { return hear(tx, n.Message) },
+		HearReceipts: func(tx store.Tx, b multe.Bundle[multe.Receipt], _ multe.MessageID, _ time.Time) error {
+			return hear(tx, b.Items[0].ID)
+		},
+		HearRevocations: func(tx store.Tx, b multe.Bundle[multe.Revocation], _ multe.MessageID, _ time.Time) error {
+			return hear(tx, b.Items[0].ID)
+		},
+		HearExpiries: func(tx store.Tx, b multe.Bundle[multe.Expiry], _ multe.MessageID, _ time.Time) error {
+			return hear(tx, b.Items[0].IUV)
+		},
+		MaySpeak: func(caller string, c multe.CreditorID) bool { return w.speaks == nil || w.speaks[caller] == c },
+		Now:      func() time.Time { return w.clock }, Random: rand.Reader, Nudge: func() { w.nudges++ },
+	})
 	return w
 }
 
@@ -75,7 +96,7 @@ func (w *world) receive(t *testing.T, raws ...string) {
 	t.Helper()
 	for _, raw := range raws {
 		w.clock = w.clock.Add(time.Millisecond) // ids sort by time
-		if err := w.Receive(t.Context(), "X", []byte(raw)); err != nil {
+		if err := w.Receive(t.Context(), "epay", "X", []byte(raw)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -137,7 +158,7 @@ func TestReceiveKeepsTheBytes(t *testing.T) {
 			t.Fatalf("%d messages, %v", len(ms), err)
 		}
 		m := ms[1]
-		if string(m.Raw) != "esito a" || m.Digest != multe.DigestOf(m.Raw) || m.Kind != "X" || !m.Received.Equal(w.clock) {
+		if string(m.Raw) != "esito a" || m.Digest != multe.DigestOf(m.Raw) || m.Kind != "X" || m.Caller != "epay" || !m.Received.Equal(w.clock) {
 			t.Errorf("kept %+v", m)
 		}
 		return nil
@@ -152,7 +173,7 @@ func TestReceiveFailsWithTheStore(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Receive(t.Context(), "X", []byte("esito a")); !errors.Is(err, fault.Unavailable) {
+	if err := w.Receive(t.Context(), "epay", "X", []byte("esito a")); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("Receive = %v, want fault.Unavailable", err)
 	}
 	if w.nudges != 0 {
@@ -172,7 +193,11 @@ func TestWork(t *testing.T) {
 	}{
 		{raw: "esito a", state: multe.MessageDone, heard: true},
 		{raw: "notice a", state: multe.MessageDone, heard: true},
-		{raw: "rt a", state: multe.MessageDone},
+		{raw: "rt a", state: multe.MessageDone, heard: true},
+		{raw: "revoca a", state: multe.MessageDone, heard: true},
+		{raw: "scaduti a", state: multe.MessageDone, heard: true},
+		{raw: "other a", state: multe.MessageDone},
+		{raw: "rt panic", state: multe.MessageDead, kind: "message.failed"},
 		{raw: "gibberish a", state: multe.MessageDead, kind: "message.unreadable"},
 		{raw: "bomb a", state: multe.MessageDead, kind: "message.unreadable"},
 		{raw: "notice panic", state: multe.MessageDead, kind: "message.failed"},
@@ -317,5 +342,99 @@ func TestRoundIsBounded(t *testing.T) {
 	heard, _, _ := w.look(t)
 	if len(heard) != 230 || rounds != 3 {
 		t.Errorf("%d good messages heard in %d rounds, want 230 in 3", len(heard), rounds)
+	}
+}
+
+// TestMessagesAreShownAndReplayed is what an administrator does about dead ones.
+func TestMessagesAreShownAndReplayed(t *testing.T) {
+	w := open(t)
+	w.fails["a"] = errors.New("our bug")
+	var raws []string
+	for i := range 25 { // more than a page
+		raws = append(raws, fmt.Sprintf("gibberish %d", i))
+	}
+	w.receive(t, append(raws, "esito a", "esito good")...)
+	w.work(t)
+	dead, err := w.List(t.Context(), multe.MessageDead, "", 100)
+	if err != nil || len(dead) != 26 {
+		t.Fatalf("%d dead, %v", len(dead), err)
+	}
+	for i, h := range dead[:25] {
+		if h.Problem != "message.unreadable" || h.Bytes != len(raws[i]) || h.Caller != "epay" || h.Kind != "X" || h.Received.IsZero() {
+			t.Errorf("dead = %+v", h)
+		}
+		if raw, err := w.Raw(t.Context(), h.ID); err != nil || string(raw) != raws[i] {
+			t.Errorf("raw = %q, %v", raw, err)
+		}
+	}
+	some, err := w.List(t.Context(), multe.MessageDead, dead[3].ID, 12)
+	if err != nil || len(some) != 12 || some[0] != dead[4] || some[11] != dead[15] {
+		t.Errorf("a page of twelve = %+v, %v", some, err)
+	}
+
+	failed := dead[25]
+	if failed.Problem != "message.failed" {
+		t.Fatalf("failed = %+v", failed)
+	}
+	delete(w.fails, "a")
+	nudges := w.nudges
+	head, err := w.Replay(t.Context(), failed.ID)
+	if err != nil || head.State != multe.MessageNew || head.Problem != "" || w.nudges != nudges+1 {
+		t.Errorf("replayed = %+v, %v, %d nudges", head, err, w.nudges-nudges)
+	}
+	if _, err := w.Replay(t.Context(), failed.ID); fault.Of(err).Code != "message.wrong_state" {
+		t.Errorf("replayed while it waits: %v", err)
+	}
+	w.work(t)
+	heard, states, troubles := w.look(t)
+	if !slices.Equal(heard, []string{"good", "a"}) || states[multe.MessageDone] != 2 || slices.Contains(troubles, "message.failed") {
+		t.Errorf("heard %v, %v, open %v", heard, states, troubles)
+	}
+	if _, err := w.Replay(t.Context(), failed.ID); err != nil { // a done one, too
+		t.Error(err)
+	}
+	for _, call := range []func() error{
+		func() error { _, err := w.Raw(t.Context(), "none"); return err },
+		func() error { _, err := w.Replay(t.Context(), "none"); return err },
+	} {
+		if err := call(); fault.Of(err).Code != "message.unknown" || !errors.Is(err, fault.NotFound) {
+			t.Errorf("of no message: %v", err)
+		}
+	}
+	// One that dies of the same again is reported again.
+	if _, err := w.Replay(t.Context(), dead[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, troubles := w.look(t); len(troubles) != 24 {
+		t.Errorf("%d troubles are open while one is tried again, want 24", len(troubles))
+	}
+	w.work(t)
+	if _, _, troubles := w.look(t); len(troubles) != 25 {
+		t.Errorf("%d troubles are open after it died again, want 25", len(troubles))
+	}
+}
+
+// TestWhoMaySpeak buries what somebody says about another's creditor, and hears
+// it once the configuration is mended.
+func TestWhoMaySpeak(t *testing.T) {
+	w := open(t)
+	w.speaks = map[string]multe.CreditorID{"epay": "torino"}
+	w.receive(t, "about alba", "about torino", "other a")
+	w.work(t)
+	heard, states, troubles := w.look(t)
+	if len(heard) != 1 || states[multe.MessageDone] != 2 || !slices.Equal(troubles, []string{"message.wrong_caller"}) {
+		t.Errorf("heard %v, %v, %v", heard, states, troubles)
+	}
+	dead, err := w.List(t.Context(), multe.MessageDead, "", 10)
+	if err != nil || len(dead) != 1 || dead[0].Problem != "message.wrong_caller" {
+		t.Fatalf("dead = %+v, %v", dead, err)
+	}
+	w.speaks["epay"] = "alba"
+	if _, err := w.Replay(t.Context(), dead[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.work(t)
+	if heard, _, troubles := w.look(t); len(heard) != 2 || len(troubles) != 0 {
+		t.Errorf("heard %v, %v", heard, troubles)
 	}
 }

@@ -73,7 +73,7 @@ func TestSubmitSends(t *testing.T) {
 			}))
 			cfg := ppay.Config{URL: server.URL + "/wso001/services/Enti2EPaywsoProxy", Version: "1.2.3"}
 			if auth != "" {
-				cfg.User, cfg.Password = user, ppay.NewSecret(password)
+				cfg.Auth, cfg.User, cfg.Password = ppay.AuthBasic, user, ppay.NewSecret(password)
 			}
 			b := sealed()
 			b.Operation = c.op
@@ -203,7 +203,7 @@ func TestSubmitAnswers(t *testing.T) {
 			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 			server.Start()
 			defer server.Close()
-			cfg := ppay.Config{URL: server.URL, User: user, Password: ppay.NewSecret(password)}
+			cfg := ppay.Config{URL: server.URL, Auth: ppay.AuthBasic, User: user, Password: ppay.NewSecret(password)}
 			if strings.HasPrefix(c.name, "stall") {
 				cfg.Timeout = 50 * time.Millisecond
 			}
@@ -290,7 +290,7 @@ func TestSubmitNotSent(t *testing.T) {
 		}), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client := newClient(t, ppay.Config{URL: c.url + "?key=" + password, User: user, Password: ppay.NewSecret(password), Transport: c.transport, Timeout: 10 * time.Second})
+			client := newClient(t, ppay.Config{URL: c.url + "?key=" + password, Auth: ppay.AuthBasic, User: user, Password: ppay.NewSecret(password), Transport: c.transport, Timeout: 10 * time.Second})
 			code, err := client.Submit(c.ctx, creditor, sealed())
 			if code != "" || !errors.Is(err, fault.Unavailable) || errors.Is(err, multe.ErrNotSent) != c.notSent {
 				t.Errorf("Submit = %q, %v; want not sent: %v", code, err, c.notSent)
@@ -367,7 +367,7 @@ func TestNewClientRefuses(t *testing.T) {
 	for _, cfg := range []ppay.Config{
 		{}, {URL: "pay.example.it/x"}, {URL: "ftp://pay.example.it"}, {URL: "https://"}, {URL: "https:///x"},
 		{URL: "https://" + user + ":" + password + "@pay.example.it"}, {URL: "https://pay.example.it/#x"}, {URL: "https://" + password + "\x7f"},
-		{URL: "https://pay.example.it", User: user}, {URL: "https://pay.example.it", Password: ppay.NewSecret(password)},
+		{URL: "https://pay.example.it", User: user}, {URL: "https://pay.example.it", Auth: ppay.AuthWSS, User: user}, {URL: "https://pay.example.it", Password: ppay.NewSecret(password)},
 		{URL: "https://pay.example.it", Timeout: -1},
 	} {
 		c, err := ppay.NewClient(cfg)
@@ -379,7 +379,7 @@ func TestNewClientRefuses(t *testing.T) {
 
 // TestSecretNeverPrints tries the ways a password gets into a log.
 func TestSecretNeverPrints(t *testing.T) {
-	cfg := ppay.Config{URL: "https://pay.example.it", User: user, Password: ppay.NewSecret(password)}
+	cfg := ppay.Config{URL: "https://pay.example.it", Auth: ppay.AuthBasic, User: user, Password: ppay.NewSecret(password)}
 	client := newClient(t, cfg)
 	var out bytes.Buffer
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
@@ -387,9 +387,9 @@ func TestSecretNeverPrints(t *testing.T) {
 		fmt.Fprintf(&out, format+"\n", cfg)
 		fmt.Fprintf(&out, format+"\n", client)
 		fmt.Fprintf(&out, format+"\n", struct{ hidden ppay.Config }{cfg})
-		fmt.Fprintf(&out, format+"\n", ppay.ListenerConfig{Passwords: []ppay.Secret{ppay.NewSecret(password)}})
+		fmt.Fprintf(&out, format+"\n", trusted)
 	}
-	if err := json.NewEncoder(&out).Encode(cfg); err != nil {
+	if err := json.NewEncoder(&out).Encode(struct{ P ppay.Secret }{cfg.Password}); err != nil {
 		t.Fatal(err)
 	}
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "secret", cfg.Password, "cfg", cfg)
@@ -402,7 +402,7 @@ func TestSecretNeverPrints(t *testing.T) {
 func BenchmarkSubmit(b *testing.B) {
 	server := httptest.NewServer(reply(200, answer("000")))
 	defer server.Close()
-	c := newClient(b, ppay.Config{URL: server.URL, User: user, Password: ppay.NewSecret(password)})
+	c := newClient(b, ppay.Config{URL: server.URL, Auth: ppay.AuthBasic, User: user, Password: ppay.NewSecret(password)})
 	for b.Loop() {
 		if _, err := c.Submit(b.Context(), creditor, sealed()); err != nil {
 			b.Fatal(err)

@@ -17,7 +17,7 @@ import (
 // 1,000 that its schema allows have 1.3 MB and 30,000 elements.
 const (
 	MaxMessage   = 4 << 20  // bytes
-	MaxRTMessage = 16 << 20 // bytes of a TrasmettiRT, whose receipts are base64
+	MaxRTMessage = 16 << 20 // bytes of a TrasmettiRT, whose receipts are base64, and of a flow
 	maxDepth     = 32
 	maxElements  = 200_000
 	maxAttrs     = 32
@@ -50,14 +50,24 @@ const (
 //
 // What it lets through is well-formed XML in UTF-8, without document type and
 // processing instructions, within the limits. It does not look at the schema.
-func Gate(r io.Reader) (xml.Name, error) { return gate(r, nil) }
+func Gate(r io.Reader) (xml.Name, error) { return gate(r, hooks{}) }
 
-// gate is [Gate]; it also hands every token of the body element to visit, which
-// must be done with it when it returns.
-func gate(r io.Reader, visit func(xml.Token)) (xml.Name, error) {
+// hooks hear what passes the gate. Each may be nil, and must be done with a token
+// when it returns.
+type hooks struct {
+	header func(t xml.Token, end int64) // what is in the header, with the offset behind each token
+	admit  func() error                 // before the body is read; until then only maxHeader bytes are
+	body   func(xml.Token)              // the body element and what is in it
+}
+
+// gate is [Gate] with hooks.
+func gate(r io.Reader, h hooks) (xml.Name, error) {
 	in := &tagReader{r: bufio.NewReader(r), limit: MaxMessage}
-	g := soapWalk{in: in, visit: visit}
+	if h.admit != nil {
+		in.limit = maxHeader
+	}
 	d := xml.NewDecoder(in)
+	g := soapWalk{in: in, hooks: h, offset: d.InputOffset}
 	for {
 		t, err := d.Token()
 		switch {
@@ -76,13 +86,15 @@ func gate(r io.Reader, visit func(xml.Token)) (xml.Name, error) {
 
 // soapWalk follows the tokens of an envelope.
 type soapWalk struct {
-	in       *tagReader
-	visit    func(xml.Token)
-	depth    int // of open elements
+	in *tagReader
+	hooks
+	offset   func() int64 // behind the token in hand
+	depth    int          // of open elements
 	elements int
 	roots    int
 	bodies   int
 	inBody   bool
+	inHeader bool
 	messages int // elements directly in the body
 	name     xml.Name
 }
@@ -111,11 +123,16 @@ func (g *soapWalk) token(t xml.Token) error {
 		}
 		return nil
 	}
-	if g.visit != nil && g.inBody && (g.depth >= 3 || g.depth == 2 && isEnd(t)) {
-		g.visit(t)
+	if g.depth >= 3 || g.depth == 2 && isEnd(t) { // below the header or the body
+		switch {
+		case g.inBody && g.body != nil:
+			g.body(t)
+		case g.inHeader && g.header != nil:
+			g.header(t, g.offset())
+		}
 	}
 	if g.depth == 1 && isEnd(t) {
-		g.inBody = false
+		g.inBody, g.inHeader = false, false
 	}
 	return nil
 }
@@ -144,13 +161,21 @@ func (g *soapWalk) start(t xml.StartElement) error {
 		}
 	case 2:
 		if t.Name != (xml.Name{Space: soapNS, Local: "Body"}) {
-			return nil // a header: whatever it demands, the body is what we serve
+			// A header: whatever it demands, the body is what we serve.
+			g.inHeader = t.Name == xml.Name{Space: soapNS, Local: "Header"} && g.bodies == 0
+			return nil
 		}
 		g.bodies++
 		if g.bodies > 1 {
 			return ErrNotSOAP
 		}
 		g.inBody = true
+		if g.admit != nil {
+			if err := g.admit(); err != nil {
+				return err
+			}
+			g.in.limit = MaxMessage
+		}
 	case 3:
 		if !g.inBody {
 			return nil
@@ -160,11 +185,16 @@ func (g *soapWalk) start(t xml.StartElement) error {
 			return ErrNotSOAP
 		}
 		g.name = t.Name
-		if kind, ok := kindOf(t.Name); ok && kind == epaywso.OpTrasmettiRT {
+		if kind, ok := kindOf(t.Name); ok && bulky(kind) {
 			g.in.limit = MaxRTMessage
 		}
 	}
 	return nil
+}
+
+// bulky says that a kind of message carries documents in base64.
+func bulky(kind string) bool {
+	return kind == epaywso.OpTrasmettiRT || kind == epaywso.OpTrasmettiFlussiPagoPA || kind == epaywso.OpTrasmettiFlussoRendicontazione
 }
 
 func (g *soapWalk) end() (xml.Name, error) {

@@ -5,34 +5,51 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/xml"
 	"errors"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
 	"preavviso/internal/multe"
-	"preavviso/wsdl/epaywso"
 )
 
 // Receiver keeps what the platform sends. When Receive returns nil the message is
 // durable; after that the platform never sends it again.
 type Receiver interface {
-	Receive(ctx context.Context, kind string, raw []byte) error
+	// Receive keeps a message. caller is the user who showed credentials, "" if
+	// none were asked for.
+	Receive(ctx context.Context, caller, kind string, raw []byte) error
 }
 
-// ListenerConfig says whom to listen to.
-type ListenerConfig struct {
+// Caller is somebody who may call.
+type Caller struct {
 	User string
 	// Passwords are accepted alike: two while one replaces the other. Without any,
-	// nobody is let in.
+	// the caller is not let in.
 	Passwords []Secret
-	// Open lets everybody in and ignores User and Passwords: for a network where
-	// something else tells who is calling.
-	Open bool
-	Log  *slog.Logger // nil for none
+	Allow     []netip.Prefix // where the caller calls from; none: anywhere
+}
+
+// ListenerConfig says whom to listen to. Whom a caller may speak for is not asked
+// here: a message is kept first.
+type ListenerConfig struct {
+	Callers []Caller
+	// WSS takes a wsse:UsernameToken, with its password as text and a Timestamp of
+	// now, as well as Basic.
+	WSS bool
+	// Open lets everybody in from where Allow says, and ignores Callers and WSS: for
+	// a network where something else tells who is calling.
+	Open  bool
+	Allow []netip.Prefix // none: anywhere
+
+	Now func() time.Time // nil for time.Now
+	Log *slog.Logger     // nil for none
 }
 
 const (
@@ -44,8 +61,10 @@ const (
 	maxQueue = 5 * time.Second
 )
 
-// NewListener returns the handler of EPaywso2EntiService, the calls that the
-// platform makes to a creditor. It answers on every path that it is given.
+// NewListener returns the handler of the calls that the platform makes to a
+// creditor: EPaywso2EntiService, EPayFlussiCompletiPSP and ServiziRendicontazione.
+// It answers on every path that it is given. One handler is meant to serve all of
+// them, for its limits are on what it holds in hand at once.
 //
 // A message is answered with a code below 100 only after recv has kept it: the
 // platform then forgets it. Everything else it offers again, and a message that
@@ -54,57 +73,99 @@ const (
 // it is of no kind we know; a person will be told when it is worked. What cannot
 // be kept is answered:
 //
-//	401, 405            HTTP: not the platform, not a call
+//	401, 403, 405       HTTP: not the platform, not from there, not a call
+//	429                 HTTP: too many wrong credentials from there
 //	101                 no SOAP message within the limits of [Gate]
 //	200                 recv failed, or the message did not arrive whole: later
 //	503                 HTTP: too many messages in hand
 //
-// Duplicates are kept and answered like any other. Headers, WS-Security among
-// them, are ignored whatever they demand.
+// Duplicates are kept and answered like any other. SOAP headers are ignored
+// whatever they demand, but for the UsernameToken where one is asked for; of a
+// message with one, everything but the password is kept.
+//
+// Only the address of the TCP connection is looked at: a header that names
+// another could be anybody's.
 func NewListener(recv Receiver, cfg ListenerConfig) http.Handler {
-	l := &listener{recv: recv, open: cfg.Open, user: sha256.Sum256([]byte(cfg.User)), log: cfg.Log, turns: make(chan struct{}, maxConcurrent)}
+	l := &listener{recv: recv, open: cfg.Open, wss: cfg.WSS, now: cfg.Now, log: cfg.Log, turns: make(chan struct{}, maxConcurrent)}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
-	for _, p := range cfg.Passwords {
-		if !p.IsZero() {
-			l.passwords = append(l.passwords, sha256.Sum256([]byte(p.reveal())))
+	if l.now == nil {
+		l.now = time.Now
+	}
+	l.doors = doors{now: l.now}
+	if l.open {
+		l.allow = [][]netip.Prefix{cfg.Allow}
+		return l
+	}
+	for _, c := range cfg.Callers {
+		k := knownCaller{name: c.User, user: sha256.Sum256([]byte(c.User)), allow: c.Allow}
+		for _, p := range c.Passwords {
+			if !p.IsZero() {
+				k.passwords = append(k.passwords, sha256.Sum256([]byte(p.reveal())))
+			}
 		}
+		l.callers = append(l.callers, k)
+		l.allow = append(l.allow, c.Allow)
 	}
 	return l
 }
 
 type listener struct {
-	recv      Receiver
-	open      bool
+	recv    Receiver
+	open    bool
+	wss     bool
+	callers []knownCaller
+	allow   [][]netip.Prefix // any of which must let an address in
+	doors   doors
+	now     func() time.Time
+	log     *slog.Logger
+	turns   chan struct{}
+}
+
+type knownCaller struct {
+	name      string
 	user      [sha256.Size]byte
 	passwords [][sha256.Size]byte
-	log       *slog.Logger
-	turns     chan struct{}
+	allow     []netip.Prefix
 }
+
+// The reasons to turn a call away before its message is looked at.
+var (
+	errStranger  = errors.New("no valid credentials")
+	errElsewhere = errors.New("address not allowed")
+	errBusy      = errors.New("too many messages in hand")
+)
 
 // ServeHTTP does one call.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	switch {
-	case r.Method != http.MethodPost:
+	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
-	case !l.knows(r):
-		l.log.WarnContext(r.Context(), "platform call without valid credentials")
-		w.Header().Set("WWW-Authenticate", `Basic realm="EPaywso2Enti", charset="UTF-8"`)
-		http.Error(w, "unauthorized", http.StatusUnauthorized)
-		return
-	case !l.enter(r.Context()):
-		l.log.WarnContext(r.Context(), "platform call refused: too many in hand")
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "busy", http.StatusServiceUnavailable)
+	}
+	from := peer(r)
+	if !slices.ContainsFunc(l.allow, func(a []netip.Prefix) bool { return allowed(a, from) }) {
+		l.turnAway(w, r, from, errElsewhere)
 		return
 	}
-	defer func() { <-l.turns }()
-
-	kind, raw, err := l.take(r)
+	if wait := l.doors.closed(from); wait > 0 {
+		l.log.WarnContext(r.Context(), "platform call refused: too many wrong credentials", "from", from.String())
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		http.Error(w, "too many wrong credentials", http.StatusTooManyRequests)
+		return
+	}
+	c := call{listener: l, from: from}
+	defer c.leave()
+	kind, raw, err := c.take(r)
+	switch {
+	case errors.Is(err, errStranger), errors.Is(err, errElsewhere), errors.Is(err, errBusy):
+		l.turnAway(w, r, from, err)
+		return
+	case c.known && !l.open:
+		l.doors.open(from)
+	}
 	took := slog.Duration("took", time.Since(start))
 	size := slog.Int("bytes", len(raw))
 	digest := slog.String("digest", multe.DigestOf(raw).String()[:16])
@@ -112,18 +173,87 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		l.log.InfoContext(r.Context(), "platform message kept", "kind", kind, size, digest, took)
-		l.answer(w, r, "000", "")
+		l.answer(w, r, c.name, "000", "")
 	case errors.As(err, &refused):
 		l.log.WarnContext(r.Context(), "platform message refused", size, digest, took, "reason", refused.Error())
-		l.answer(w, r, "101", "Messaggio non conservato: "+refused.Error())
+		l.answer(w, r, c.name, "101", "Messaggio non conservato: "+refused.Error())
 	default:
 		l.log.ErrorContext(r.Context(), "platform message not kept", "kind", kind, size, digest, took, "err", err)
-		l.answer(w, r, "200", "Messaggio non conservato: riprovare")
+		l.answer(w, r, c.name, "200", "Messaggio non conservato: riprovare")
 	}
 }
 
-// take reads a message and has it kept.
-func (l *listener) take(r *http.Request) (kind string, raw []byte, err error) {
+// turnAway answers a call that is not the platform's, or that cannot wait.
+func (l *listener) turnAway(w http.ResponseWriter, r *http.Request, from netip.Addr, why error) {
+	l.log.WarnContext(r.Context(), "platform call refused", "reason", why.Error(), "from", from.String())
+	switch why {
+	case errStranger:
+		l.doors.wrong(from)
+		w.Header().Set("WWW-Authenticate", `Basic realm="EPaywso2Enti", charset="UTF-8"`)
+		http.Error(w, "unauthorized", http.StatusUnauthorized)
+	case errElsewhere:
+		http.Error(w, "forbidden", http.StatusForbidden)
+	default:
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+	}
+}
+
+// call is one call on its way in.
+type call struct {
+	*listener
+	from   netip.Addr
+	who    knownCaller
+	known  bool
+	inside bool     // has a turn
+	name   xml.Name // of the body element, when it passed the gate
+}
+
+func (c *call) leave() {
+	if c.inside {
+		<-c.turns
+	}
+}
+
+// take reads a message and has it kept. Who calls is known before the body is
+// read: by Basic before anything is, by a UsernameToken when the header has been.
+func (c *call) take(r *http.Request) (kind string, raw []byte, err error) {
+	if c.known = c.open; !c.known {
+		user, password, _ := r.BasicAuth()
+		c.who, c.known = c.find(sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password)))
+	}
+	if !c.known && !c.wss {
+		return "", nil, errStranger
+	}
+	var header security
+	admit := func() error {
+		if !c.known && header.fresh(c.now()) {
+			c.who, c.known = c.find(header.credentials())
+		}
+		switch {
+		case !c.known:
+			return errStranger
+		case !allowed(c.who.allow, c.from):
+			return errElsewhere
+		case !c.enter(r.Context()):
+			return errBusy
+		}
+		c.inside = true
+		return nil
+	}
+	kind, raw, err = c.read(r, hooks{header: header.token, admit: admit})
+	if err != nil && !c.known {
+		return "", nil, errStranger // who is not known learns nothing else
+	}
+	if err != nil {
+		return kind, raw, err
+	}
+	raw = header.withoutPasswords(raw)
+	return kind, raw, c.recv.Receive(r.Context(), c.who.name, kind, raw)
+}
+
+// read reads a message through the gate.
+func (c *call) read(r *http.Request, h hooks) (kind string, raw []byte, err error) {
 	if t := r.Header.Get("Content-Type"); t != "" {
 		media, _, err := mime.ParseMediaType(t)
 		if err != nil || media != "text/xml" && media != "application/xml" {
@@ -135,27 +265,29 @@ func (l *listener) take(r *http.Request) (kind string, raw []byte, err error) {
 		return "", nil, ErrTooLarge
 	}
 	var buf bytes.Buffer
-	name, err := Gate(io.TeeReader(r.Body, &buf))
+	name, err := gate(io.TeeReader(r.Body, &buf), h)
 	if err != nil {
 		return "", buf.Bytes(), err
 	}
+	c.name = name
 	kind, _ = kindOf(name)
-	return kind, buf.Bytes(), l.recv.Receive(r.Context(), kind, buf.Bytes())
+	return kind, buf.Bytes(), nil
 }
 
-// knows reports whether the caller is the platform. Digests have one length, and
-// all are compared whatever the others gave, so that the time taken tells nothing.
-func (l *listener) knows(r *http.Request) bool {
-	if l.open {
-		return true
+// find returns the caller with a user and a password. Digests have one length,
+// and all are compared whatever the others gave, so that the time taken tells
+// nothing.
+func (l *listener) find(user, password [sha256.Size]byte) (found knownCaller, ok bool) {
+	for _, k := range l.callers {
+		match := 0
+		for _, want := range k.passwords {
+			match |= subtle.ConstantTimeCompare(password[:], want[:])
+		}
+		if match&subtle.ConstantTimeCompare(user[:], k.user[:]) == 1 {
+			found, ok = k, true
+		}
 	}
-	user, password, _ := r.BasicAuth()
-	u, p := sha256.Sum256([]byte(user)), sha256.Sum256([]byte(password))
-	ok := 0
-	for _, want := range l.passwords {
-		ok |= subtle.ConstantTimeCompare(p[:], want[:])
-	}
-	return ok&subtle.ConstantTimeCompare(u[:], l.user[:]) == 1
+	return found, ok
 }
 
 // enter waits for a turn.
@@ -171,10 +303,9 @@ func (l *listener) enter(ctx context.Context) bool {
 	return false
 }
 
-// answer writes an EPaywsoServiceResponse. message holds nothing of what was
-// received.
-func (l *listener) answer(w http.ResponseWriter, r *http.Request, code, message string) {
-	body, err := envelope(epaywso.EPaywsoServiceResponse{Result: epaywso.ResultType{Codice: code, Messaggio: message}})
+// answer writes the answer to a call. message holds nothing of what was received.
+func (l *listener) answer(w http.ResponseWriter, r *http.Request, name xml.Name, code, message string) {
+	body, err := answerTo(name, r.Header.Get("SOAPAction"), code, message)
 	if err != nil { // impossible: two texts of ours
 		l.log.ErrorContext(r.Context(), "platform answer", "err", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)

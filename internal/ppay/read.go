@@ -20,6 +20,9 @@ const KindUnknown = "unknown"
 // kindOf returns the kind of a message by the name of its body element. The
 // soapAction is not looked at: real listeners work under several.
 func kindOf(name xml.Name) (string, bool) {
+	if kind, ok := flowKind(name); ok {
+		return kind, true
+	}
 	if name.Space != epaywso.NSEPaywso2Enti && name.Space != serviceNS {
 		return KindUnknown, false
 	}
@@ -66,6 +69,14 @@ func Read(raw []byte) (multe.Event, error) {
 		e.Esito, err = readEsito(m, multe.OperationUpdate, PlaceUpdate, "EsitoAggiornamento", "ElencoPosizioniDebitorieAggiornate", "PosizioneDebitoriaAggiornata")
 	case epaywso.OpTrasmettiNotifichePagamento:
 		e.Notice, err = readNotice(m)
+	case epaywso.OpTrasmettiRT:
+		e.Receipts, err = readBundle(m, readReceipt, "CorpoRT", "ElencoRT", "RT")
+	case epaywso.OpTrasmettiRichiesteDiRevoca:
+		e.Revocations, err = readBundle(m, readRevocation, "CorpoRichiesteDiRevoca", "ElencoRichiesteDiRevoca", "RichiestaDiRevoca")
+	case epaywso.OpTrasmettiAvvisiScaduti:
+		e.Expiries, err = readBundle(m, readExpiry, "CorpoAvvisiScaduti", "ElencoAvvisiScaduti", "AvvisoScaduto")
+	case epaywso.OpTrasmettiFlussiPagoPA, epaywso.OpTrasmettiFlussoRendicontazione:
+		e.Flusso, err = readFlow(kind, m)
 	}
 	if err != nil {
 		return multe.Event{}, unreadable(fmt.Errorf("%s: %w", kind, err))

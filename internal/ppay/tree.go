@@ -32,7 +32,7 @@ type node struct {
 // comes twice the last one silently wins.
 func parse(raw []byte) (xml.Name, *node, error) {
 	var t tree
-	name, err := gate(bytes.NewReader(raw), t.token)
+	name, err := gate(bytes.NewReader(raw), hooks{body: t.token})
 	if err != nil {
 		return xml.Name{}, nil, err
 	}
@@ -41,6 +41,7 @@ func parse(raw []byte) (xml.Name, *node, error) {
 
 // tree makes nodes out of tokens.
 type tree struct {
+	any  bool // takes elements of every namespace
 	root *node
 	ns   string  // of the root: a proxy may have its own
 	path []*node // open elements; nil for one that is not ours
@@ -54,7 +55,7 @@ func (t *tree) token(tok xml.Token) {
 		switch {
 		case t.root == nil:
 			t.root, t.ns = n, tok.Name.Space // whatever it is: the caller looks
-		case t.path[len(t.path)-1] == nil || !ours(tok.Name.Space) && tok.Name.Space != t.ns:
+		case t.path[len(t.path)-1] == nil || !t.any && !ours(tok.Name.Space) && tok.Name.Space != t.ns:
 			n = nil
 		default:
 			parent := t.path[len(t.path)-1]
