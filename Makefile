@@ -13,11 +13,11 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup ## one whole shift: service and simulator in one process, in under a minute
+demo: decoders assets ## one whole shift: service and simulator in one process, in under a minute
 	go run ./cmd/preavviso demo
 
 .PHONY: run
-run: setup ## the service with the simulator beside it, on loopback, until Ctrl-C
+run: decoders assets ## the service with the simulator beside it, on loopback, until Ctrl-C
 	go run ./cmd/preavviso demo --stay
 
 .PHONY: test
@@ -49,9 +49,11 @@ soak: setup ## the long tests: many more kills and seeds
 .PHONY: setup
 setup: packages assets
 
-.PHONY: packages
-packages: ## Debian packages: decoders and validators, a C compiler for the race detector
-	@internal/tools/packages.sh
+.PHONY: packages decoders
+packages: ## Debian packages: decoders, validators, foreign SOAP stacks, a C compiler
+	@internal/tools/packages.sh all
+decoders:
+	@internal/tools/packages.sh decoders
 
 .PHONY: assets
 assets: internal/assets/dist/.fetched ## fonts, from npm
