@@ -53,6 +53,7 @@ type Config struct {
 	HearReceipts    func(store.Tx, multe.Bundle[multe.Receipt], multe.MessageID, time.Time) error
 	HearRevocations func(store.Tx, multe.Bundle[multe.Revocation], multe.MessageID, time.Time) error
 	HearExpiries    func(store.Tx, multe.Bundle[multe.Expiry], multe.MessageID, time.Time) error
+	HearFlusso      func(store.Tx, multe.FlussoTold, multe.MessageID, time.Time) error
 
 	// MaySpeak reports whether a caller may speak for a creditor; nil lets every
 	// caller speak for all. It must be pure.
@@ -314,6 +315,8 @@ func (in *Inbox) hear(tx store.Tx, e multe.Event, id multe.MessageID, at time.Ti
 		return in.HearRevocations(tx, *e.Revocations, id, at)
 	case e.Expiries != nil:
 		return in.HearExpiries(tx, *e.Expiries, id, at)
+	case e.Flusso != nil:
+		return in.HearFlusso(tx, *e.Flusso, id, at)
 	}
 	return nil // kept, but nothing to us
 }
