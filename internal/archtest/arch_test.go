@@ -43,6 +43,7 @@ var arrows = map[string]string{
 	"internal/payments": useCase,
 	"internal/dispatch": useCase,
 	"internal/inbox":    useCase,
+	"internal/flussi":   useCase,
 	"internal/registry": useCase,
 	"internal/receipts": useCase,
 	"internal/loop":     "",
@@ -106,7 +107,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/registry internal/receipts pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

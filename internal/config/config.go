@@ -72,6 +72,8 @@ type Service struct {
 	InboxEvery     time.Duration // longest pause between looks at the inbox
 	ResendAfter    time.Duration // how long an unanswered batch waits for its esito before it is sent again
 
+	AccountingDays int // how long a notified payment may be in no flow
+
 	LogLevel string // debug, info, warn or error
 }
 
@@ -129,6 +131,7 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	fs.DurationVar(&s.SubmitEvery, 0, "submit-every", 5*time.Second, "longest pause between looks at the outbox")
 	fs.DurationVar(&s.InboxEvery, 0, "inbox-every", 5*time.Second, "longest pause between looks at the inbox")
 	fs.DurationVar(&s.ResendAfter, 0, "resend-after", 2*time.Minute, "how long an unanswered list waits for its esito before it is sent again")
+	fs.IntVar(&s.AccountingDays, 0, "accounting-days", 5, "days after which a notified payment must be in a flow")
 	fs.StringVar(&s.LogLevel, 0, "log-level", "info", "debug, info, warn or error")
 	return fs, &s
 }
@@ -316,6 +319,9 @@ func (s *Service) validate() error {
 		if d.value < d.min || d.value > 24*time.Hour {
 			return usage("%s: want from %v to 24h", d.name, d.min)
 		}
+	}
+	if s.AccountingDays < 1 || s.AccountingDays > 60 {
+		return usage("accounting-days: want from 1 to 60")
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
 		return usage("log-level: want debug, info, warn or error")
