@@ -253,39 +253,18 @@ func (b book) supersede(ch multe.Change) error {
 		if p == v.Reissued {
 			continue
 		}
-		if err := b.annul(p, v.Slip.ID, b.at.Add(c.Undo())); err != nil {
+		code, err := b.tx.Code(b.creditor, p)
+		if err != nil {
+			return err
+		}
+		if code.State == multe.CodePaid || code.State == multe.CodeVoid {
+			continue
+		}
+		if err := store.Annul(b.tx, b.actor, b.creditor, p, v.Slip.ID, store.ReasonReissued, b.at.Add(c.Undo()), b.at); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// reasonReissued goes to the platform with the annulment of a code that another
-// has taken over from.
-const reasonReissued = "Sostituito da un altro avviso"
-
-// annul leaves an annulment for the platform, unless there is one or none is
-// needed.
-func (b book) annul(p multe.PositionID, id multe.VerbaleID, notBefore time.Time) error {
-	code, err := b.tx.Code(b.creditor, p)
-	if err != nil || code.State == multe.CodePaid || code.State == multe.CodeVoid {
-		return err
-	}
-	changes, err := b.tx.ChangesOf(b.creditor, p, 0, store.MaxPage)
-	if err != nil {
-		return err
-	}
-	for _, e := range changes {
-		if e.Kind == multe.ChangeVoid && e.State != multe.ChangeRefused {
-			return nil
-		}
-	}
-	ch := multe.NewChange(b.creditor, p, changes[len(changes)-1].Seq+1, multe.ChangeVoid, multe.Desired{Reason: reasonReissued}, b.at)
-	ch.Verbale, ch.NotBefore = id, multe.Instant(notBefore)
-	if err := b.tx.PutChange(ch); err != nil {
-		return err
-	}
-	return b.audit("change.void", p, string(ch.ID()), "", string(ch.State), "")
 }
 
 // usable reports whether the number that came with a new code can be its own.
@@ -461,18 +440,11 @@ func (b book) refused(ch multe.Change, o multe.Outcome) error {
 
 // withoutDebtor tells the rest of an update, whose debtor stays in our register.
 func (b book) withoutDebtor(ch multe.Change) error {
-	changes, err := b.tx.ChangesOf(b.creditor, ch.Position, 0, store.MaxPage)
-	if err != nil {
-		return err
-	}
 	want := ch.Want
 	want.Debtor = nil
-	again := multe.NewChange(b.creditor, ch.Position, changes[len(changes)-1].Seq+1, multe.ChangeUpdate, want, b.at)
+	again := multe.NewChange(b.creditor, ch.Position, 0, multe.ChangeUpdate, want, b.at)
 	again.Verbale = ch.Verbale
-	if err := b.tx.PutChange(again); err != nil {
-		return err
-	}
-	return b.audit("change.update", ch.Position, string(again.ID()), "", string(again.State), "")
+	return store.Tell(b.tx, b.actor, again, b.at)
 }
 
 // alreadyPaid records that the platform has the money. What waited behind ch is

@@ -28,6 +28,8 @@ type upstream struct {
 	number avviso.Number
 	cents  multe.Cents
 	debtor bool
+	void   bool
+	end    multe.Day // last day of validity; zero: none
 	paid   multe.Cents
 }
 
@@ -84,13 +86,62 @@ func (r *region) do(ch multe.Change) multe.Verdict {
 		return multe.VerdictApplied
 	case p == nil:
 		return multe.VerdictRefused
+	case ch.Kind == multe.ChangeVoid:
+		switch {
+		case p.paid != 0:
+			return multe.VerdictPaid
+		case p.void:
+			return multe.VerdictVoided
+		}
+		p.void = true
+		return multe.VerdictApplied
+	case past(ch.Want.ValidTo, p.end): // 187: before everything else
+		return multe.VerdictExpired
 	case ch.Want.Debtor != nil && (p.debtor || p.cents != 0): // 218 or 196, before the state is looked at
 		return multe.VerdictRefused
 	case p.paid != 0:
 		return multe.VerdictPaid
+	case p.void:
+		return multe.VerdictVoided
+	}
+	if !ch.Want.ValidTo.IsZero() {
+		p.end = ch.Want.ValidTo
 	}
 	p.cents, p.debtor = ch.Want.Cents, p.debtor || ch.Want.Debtor != nil
 	return multe.VerdictApplied
+}
+
+// past reports whether the end of validity, as it would be, is not after now: its
+// first instant counts (piemontepay.md §2.6).
+func past(asked, stored multe.Day) bool {
+	end := stored
+	if !asked.IsZero() {
+		end = asked
+	}
+	return !end.IsZero() && end.Start().Before(time.Now())
+}
+
+// put is the REST interface: no 196, and 300 for everything that is wrong.
+func (r *region) put(iuv string, want multe.Desired) *multe.Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.positions {
+		if p.number.IUV() != iuv {
+			continue
+		}
+		switch {
+		case past(want.ValidTo, p.end), p.paid != 0, p.void:
+			return &multe.Refusal{Code: "300", Verdict: multe.VerdictFix}
+		case want.Debtor != nil && p.debtor:
+			return &multe.Refusal{Code: "218", Verdict: multe.VerdictRefused}
+		}
+		p.cents, p.debtor = want.Cents, p.debtor || want.Debtor != nil
+		if !want.ValidTo.IsZero() {
+			p.end = want.ValidTo
+		}
+		return nil
+	}
+	return &multe.Refusal{Code: "300", Verdict: multe.VerdictFix}
 }
 
 func never(multe.Change) (multe.Verdict, bool) { return "", false }
@@ -101,12 +152,15 @@ func (r *region) pay(p multe.PositionID) (avviso.Number, multe.Cents) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u := r.positions[p]
-	if u == nil || u.cents == 0 || u.paid != 0 {
+	if u == nil || u.cents == 0 || u.paid != 0 || u.void || u.over() {
 		return avviso.Number{}, 0
 	}
 	u.paid = u.cents
 	return u.number, u.paid
 }
+
+// over reports whether the last day of validity, which still counts, is past.
+func (u upstream) over() bool { return !u.end.IsZero() && u.end.Compare(multe.DayOf(time.Now())) < 0 }
 
 // worth lists the positions that can be paid, in order, without those of citizens
 // who never will.
@@ -115,7 +169,7 @@ func (r *region) worth() []multe.PositionID {
 	defer r.mu.Unlock()
 	var ps []multe.PositionID
 	for _, p := range slices.Sorted(maps.Keys(r.positions)) {
-		if u := r.positions[p]; u.cents > 0 && u.paid == 0 && p[len(p)-1]%5 < 2 {
+		if u := r.positions[p]; u.cents > 0 && u.paid == 0 && !u.void && p[len(p)-1]%5 < 2 {
 			ps = append(ps, p)
 		}
 	}
@@ -189,6 +243,25 @@ func (m *moody) Submit(ctx context.Context, _ multe.Creditor, b multe.Batch) (st
 		m.between(time.Second, 15*time.Second)
 	}
 	return "000", nil
+}
+
+// PutPosition loses calls and answers like Submit.
+func (m *moody) PutPosition(_ context.Context, _ multe.Creditor, iuv string, want multe.Desired) error {
+	m.between(10*time.Millisecond, 3*time.Second)
+	switch {
+	case m.luck(8):
+		return fmt.Errorf("dialing: %w", multe.ErrNotSent)
+	case m.luck(8):
+		return unavailable()
+	}
+	refusal := m.put(iuv, want)
+	if m.luck(15) {
+		return unavailable()
+	}
+	if refusal != nil {
+		return refusal
+	}
+	return nil
 }
 
 // elaborate works a batch some time after it was accepted.

@@ -83,7 +83,8 @@ const (
 
 // turnOf decides whether a waiting change may leave: only when every earlier
 // change of its position has come to its end, because the platform promises no
-// order. An unknown one has not: nobody knows what this one would be applied to.
+// order. An unknown one has not: nobody knows what this one would be applied to,
+// which matters to all but an annulment.
 func turnOf(r store.Reader, ch multe.Change) (turn, error) {
 	if ch.Seq == 1 {
 		return turnGo, nil
@@ -99,6 +100,8 @@ func turnOf(r store.Reader, ch multe.Change) (turn, error) {
 		case e.State == multe.ChangeSealed || e.State == multe.ChangeQueued:
 			return turnWait, nil // whatever its place: one at a time
 		case e.Seq > ch.Seq:
+		case e.State == multe.ChangeUnknown && ch.Kind == multe.ChangeVoid:
+			// whatever the position is worth, it is to be worth nothing
 		case e.State == multe.ChangeWaiting || e.State == multe.ChangeUnknown:
 			return turnWait, nil
 		case e.Seq == ch.Seq-1 && e.Kind == multe.ChangeReset && e.State == multe.ChangeRefused && ch.Want.Debtor != nil:

@@ -151,7 +151,14 @@ func (h hearing) payment(item multe.Payment) error {
 	if code.Verbale == "" {
 		return nil
 	}
-	return h.settle(code.Verbale, item, known)
+	v, err := h.tx.Verbale(h.creditor, code.Verbale)
+	if err != nil {
+		return err
+	}
+	if err := h.siblings(v, code.Position, item.IUV); err != nil {
+		return err
+	}
+	return h.settle(v, item, known)
 }
 
 // put stores a payment heard for the first time. Where a payment without receipt
@@ -233,31 +240,37 @@ func (h hearing) pay(code multe.Code) error {
 			return err
 		}
 	}
-	if err := h.giveUp(code.Position); err != nil {
+	// The platform changes nothing on a paid position (178).
+	if err := store.Drop(h.tx, actor, h.creditor, code.Position, paidCode, true, h.at); err != nil {
+		return err
+	}
+	if err := h.close(kindUnnotified, string(code.Position)); err != nil {
 		return err
 	}
 	return h.close(kindAlreadyPaid, string(code.Position))
 }
 
-// giveUp refuses the changes of a position that have not left, or that nobody
-// knows the fate of: the platform changes nothing on a paid position (178).
-func (h hearing) giveUp(p multe.PositionID) error {
-	changes, err := h.tx.ChangesOf(h.creditor, p, 0, store.MaxPage)
-	if err != nil {
-		return err
-	}
-	for _, ch := range changes {
-		if ch.State != multe.ChangeWaiting && ch.State != multe.ChangeUnknown {
+// siblings sees to the other codes of a verbale of which one was paid: they are
+// annulled, or, if one was paid too, a person is told.
+func (h hearing) siblings(v multe.Verbale, paid multe.PositionID, iuv string) error {
+	for _, p := range v.Positions() {
+		if p == paid {
 			continue
 		}
-		next, err := ch.Refuse(paidCode, h.at)
+		code, err := h.tx.Code(h.creditor, p)
 		if err != nil {
 			return err
 		}
-		if err := h.tx.PutChange(next); err != nil {
-			return err
+		switch code.State {
+		case multe.CodePaid:
+			err = h.report(kindBoth, iuv)
+		case multe.CodeVoid:
+		default:
+			if err = store.Drop(h.tx, actor, h.creditor, p, paidCode, true, h.at); err == nil {
+				err = store.Annul(h.tx, actor, h.creditor, p, v.Slip.ID, store.ReasonSibling, h.at, h.at)
+			}
 		}
-		if err := h.audit("change.refused", p, string(ch.ID()), string(ch.State), string(next.State)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -267,11 +280,7 @@ func (h hearing) giveUp(p multe.PositionID) error {
 // settle compares what came with what was due, and closes the verbale if it is
 // enough. others are the payments known before on the same IUV: money that came
 // in two parts counts whole.
-func (h hearing) settle(id multe.VerbaleID, p multe.Payment, others []multe.Payment) error {
-	v, err := h.tx.Verbale(h.creditor, id)
-	if err != nil {
-		return err
-	}
+func (h hearing) settle(v multe.Verbale, p multe.Payment, others []multe.Payment) error {
 	switch v.State {
 	case multe.VerbaleSettled:
 		return nil // a double payment, reported as such
@@ -282,12 +291,15 @@ func (h hearing) settle(id multe.VerbaleID, p multe.Payment, others []multe.Paym
 	if day.IsZero() {
 		day = multe.DayOf(p.Received)
 	}
-	due, came := due(v, day), p.Cents
+	due, came := due(v, p.Position, day), p.Cents
 	for _, o := range others {
 		came += o.Cents
 	}
 	if came < due {
 		return h.report(kindShort, string(p.Position))
+	}
+	if full := v.Slip.Full; full != nil && p.Position == full.Position {
+		due = max(due, v.DueOnPosition(p.Position, day)) // who pays the full code early pays what is on it
 	}
 	if came > due && len(others) == 0 {
 		if err := h.report(kindOver, string(p.Position)); err != nil {
@@ -301,15 +313,19 @@ func (h hearing) settle(id multe.VerbaleID, p multe.Payment, others []multe.Paym
 	if err := h.tx.PutVerbale(next); err != nil {
 		return err
 	}
-	if err := h.audit("verbale.settled", p.Position, string(id), string(v.State), string(next.State)); err != nil {
+	if err := h.audit("verbale.settled", p.Position, string(v.Slip.ID), string(v.State), string(next.State)); err != nil {
 		return err
 	}
 	return h.close(kindShort, string(p.Position))
 }
 
-// due is what was due on a day. Through the day on which the office recorded
+// due is what was due on a day, for whom paid position p. The discounted code of
+// two is worth what it says through its last day, whatever was recorded. Through the day on which the office recorded
 // another amount, the paper's holds too where it is lower: nobody can have known.
-func due(v multe.Verbale, day multe.Day) multe.Cents {
+func due(v multe.Verbale, p multe.PositionID, day multe.Day) multe.Cents {
+	if v.Slip.Full != nil && p == v.Slip.Position && day.Compare(v.Slip.Steps[0].LastDay) <= 0 {
+		return v.Slip.Steps[0].Cents
+	}
 	d := v.DueOn(day)
 	if v.Record != nil && day.Compare(multe.DayOf(v.Record.At)) <= 0 {
 		v.Record = nil

@@ -13,14 +13,18 @@ const (
 	kindMismatch   = "notice.mismatch"
 	kindUnread     = "notice.unread"
 
-	// kindAlreadyPaid is opened by package dispatch and closed here.
+	kindBoth = "payment.both_codes" // two codes of one verbale were paid
+
+	// These are opened by package dispatch and closed here.
 	kindAlreadyPaid = "position.already_paid"
+	kindUnnotified  = "position.paid_unnotified"
 )
 
 // details are what the office reads: what happened, what it means, what to do.
 var details = map[string]string{
 	kindUnknownIUV: "È stato notificato un pagamento per uno IUV che non risulta tra i codici di questo ente nel servizio. Il pagamento è registrato, ma non è collegato ad alcun verbale. Verificare sul portale PiemontePAY a quale posizione si riferisce e regolarizzarlo.",
 	kindDouble:     "Per lo stesso codice avviso è arrivato più di un pagamento, con ricevute diverse. Tutti sono registrati e il verbale resta chiuso dal primo sufficiente. Verificare le ricevute e avviare il rimborso di quanto pagato in più.",
+	kindBoth:       "Sono stati pagati due codici avviso dello stesso verbale. Entrambi i pagamenti sono registrati e il verbale resta chiuso dal primo sufficiente. Verificare le ricevute e avviare il rimborso di quanto pagato in più.",
 	kindUnexpected: "È arrivato un pagamento per un codice che non risulta su alcun preavviso, oppure che era stato ritirato. Il pagamento è registrato. Cercare il preavviso cartaceo presso l'agente a cui era assegnato il codice; se il palmare lo trasmette in ritardo il collegamento è automatico.",
 	kindShort:      "È stato pagato meno di quanto dovuto nel giorno del pagamento. Il pagamento è registrato e il verbale resta aperto. Valutare se chiedere la differenza; PiemontePAY non accetta altri pagamenti sullo stesso codice.",
 	kindOver:       "È stato pagato più di quanto dovuto nel giorno del pagamento. Il verbale è chiuso. Valutare il rimborso della differenza.",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,28 +76,26 @@ func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceI
 	return issued, code, nil
 }
 
-// issue writes a new verbale, its code and what the platform must be told.
+// issue writes a new verbale, its codes and what the platform must be told.
 func issue(tx store.Tx, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest, at time.Time) (multe.Verbale, multe.Code, error) {
 	fail := func(err error) (multe.Verbale, multe.Code, error) { return multe.Verbale{}, multe.Code{}, err }
-	old, err := findCode(tx, c, slip.Position)
+	cr, err := tx.Creditor(c)
 	if err != nil {
 		return fail(err)
 	}
-	code, err := onto(old, slip.ID, d, at)
-	if err != nil {
-		return fail(err)
-	}
-	if code.Number != slip.Number {
-		return fail(fault.New(fault.Invalid, "verbale.number_mismatch", "Il codice avviso stampato non è quello della posizione indicata."))
-	}
-	if err := tx.PutCode(code); err != nil {
-		return fail(err)
+	if two := cr.PolicyOn(multe.DayOf(slip.IssuedAt)).Amount == multe.AmountTwoCodes; two != (slip.Full != nil) {
+		return fail(fault.New(fault.Invalid, "verbale.wrong_codes", "Il numero di codici avviso sul preavviso non è quello previsto dall'ente per quel giorno: aggiornare il palmare."))
 	}
 	issued := multe.IssueVerbale(c, d, slip, body, at)
+	h := history{tx: tx, creditor: c, actor: "device:" + string(d), at: at}
+	old, code, err := h.print(d, slip.ID, multe.SlipCode{Position: slip.Position, Number: slip.Number})
+	if err != nil {
+		return fail(err)
+	}
 	if err := tx.PutVerbale(issued); err != nil {
 		return fail(err)
 	}
-	h := history{tx: tx, creditor: c, position: slip.Position, actor: "device:" + string(d), at: at}
+	h.position = slip.Position
 	action := "verbale.issued"
 	if slip.Offline {
 		action = "verbale.issued_offline"
@@ -107,16 +106,80 @@ func issue(tx store.Tx, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, b
 	if err := h.add("code.issued", string(slip.ID), string(old.State), string(code.State)); err != nil {
 		return fail(err)
 	}
-	if code.State == multe.CodePaid {
-		issued, err = h.settleEarly(issued, code)
+	codes := []multe.Code{code}
+	if slip.Full != nil {
+		old, full, err := h.print(d, slip.ID, *slip.Full)
+		if err != nil {
+			return fail(err)
+		}
+		h.position = full.Position
+		if err := h.add("code.issued", string(slip.ID), string(old.State), string(full.State)); err != nil {
+			return fail(err)
+		}
+		codes = append(codes, full)
+	}
+	if slices.ContainsFunc(codes, isPaid) {
+		issued, err = h.settleEarly(issued, codes)
 		return issued, code, err
 	}
-	today := multe.DayOf(at)
-	return issued, code, h.tell(multe.ChangeActivate, slip.ID, multe.Desired{
-		Cents:      issued.DueOn(today), // what the paper says for today: a late slip may be past its first step
-		Causale:    issued.Causale(),
-		References: references(slip),
-	})
+	return issued, code, h.tellSlip(issued, cr)
+}
+
+func isPaid(k multe.Code) bool { return k.State == multe.CodePaid }
+
+// print puts one printed code onto its verbale.
+func (h history) print(d multe.DeviceID, id multe.VerbaleID, printed multe.SlipCode) (old, code multe.Code, err error) {
+	if old, err = findCode(h.tx, h.creditor, printed.Position); err != nil {
+		return old, code, err
+	}
+	if code, err = onto(old, id, d, h.at); err != nil {
+		return old, code, err
+	}
+	if code.Number != printed.Number {
+		return old, code, fault.New(fault.Invalid, "verbale.number_mismatch", "Il codice avviso stampato non è quello della posizione indicata.")
+	}
+	return old, code, h.tx.PutCode(code)
+}
+
+// tellSlip leaves for the platform what a new slip makes payable: what the paper
+// says for today, for a late slip may be past its first step.
+func (h history) tellSlip(v multe.Verbale, c multe.Creditor) error {
+	today, first := multe.DayOf(h.at), v.Slip.Steps[0].LastDay
+	for _, p := range v.Positions() {
+		want := desired(v, p, c, today)
+		discounted := v.Slip.Full != nil && p == v.Slip.Position
+		if discounted {
+			want.ValidTo = first
+		}
+		if !discounted || today.Compare(first) <= 0 {
+			ch := multe.NewChange(h.creditor, p, 0, multe.ChangeActivate, want, h.at)
+			ch.Verbale = v.Slip.ID
+			if err := store.Tell(h.tx, h.actor, ch, h.at); err != nil {
+				return err
+			}
+		}
+		if discounted {
+			// The end of validity closes it on time where it can be set (it cannot
+			// on the last day itself), the annulment in any case.
+			over := first.Plus(1).Start()
+			if over.Before(h.at) {
+				over = h.at
+			}
+			if err := store.Annul(h.tx, h.actor, h.creditor, p, v.Slip.ID, store.ReasonDiscount, over, h.at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// desired is all that the platform is to know about position p of a verbale.
+func desired(v multe.Verbale, p multe.PositionID, c multe.Creditor, today multe.Day) multe.Desired {
+	want := multe.Desired{Cents: v.DueOnPosition(p, today), Causale: v.Causale(), References: references(v.Slip)}
+	if c.ValidityDays > 0 {
+		want.ValidTo = multe.DayOf(v.Slip.IssuedAt).Plus(c.ValidityDays)
+	}
+	return want
 }
 
 // onto puts the code onto a verbale. One that was paid while nobody knew its slip
@@ -131,31 +194,25 @@ func onto(code multe.Code, id multe.VerbaleID, d multe.DeviceID, at time.Time) (
 }
 
 // settleEarly finds the money that overtook the slip and settles the verbale as
-// if they had come in order.
-func (h history) settleEarly(v multe.Verbale, code multe.Code) (multe.Verbale, error) {
-	payments, err := h.tx.PaymentsOf(h.creditor, code.Number.IUV(), store.MaxPage)
-	if err != nil {
-		return v, err
-	}
+// if they had come in order. A code of the slip that nobody paid is annulled.
+func (h history) settleEarly(v multe.Verbale, codes []multe.Code) (multe.Verbale, error) {
 	enough := false
-	var came multe.Cents
-	for _, p := range payments {
-		day := p.PaidOn
-		if day.IsZero() {
-			day = multe.DayOf(p.Received)
+	for _, code := range codes {
+		if !isPaid(code) {
+			if err := store.Annul(h.tx, h.actor, h.creditor, code.Position, v.Slip.ID, store.ReasonSibling, h.at, h.at); err != nil {
+				return v, err
+			}
+			continue
 		}
-		came += p.Cents
-		enough = enough || came >= v.DueOn(day)
-		p.Verbale, p.Version = v.Slip.ID, p.Version+1
-		if err := h.tx.PutPayment(p); err != nil {
+		h.position = code.Position
+		paid, err := h.paid(v, code)
+		if err != nil {
 			return v, err
 		}
-	}
-	if err := h.close(kindUnexpected, string(code.Position)); err != nil {
-		return v, err
+		enough = enough || paid
 	}
 	if !enough {
-		return v, store.Report(h.tx, h.creditor, kindShort, string(code.Position), details[kindShort], h.at)
+		return v, store.Report(h.tx, h.creditor, kindShort, string(h.position), details[kindShort], h.at)
 	}
 	next, err := v.Settle(h.at)
 	if err != nil {
@@ -166,6 +223,29 @@ func (h history) settleEarly(v multe.Verbale, code multe.Code) (multe.Verbale, e
 		return v, err
 	}
 	return next, h.add("verbale.settled", string(v.Slip.ID), string(v.State), string(next.State))
+}
+
+// paid joins the payments of one code to its verbale, and reports whether they
+// are enough.
+func (h history) paid(v multe.Verbale, code multe.Code) (enough bool, err error) {
+	payments, err := h.tx.PaymentsOf(h.creditor, code.Number.IUV(), store.MaxPage)
+	if err != nil {
+		return false, err
+	}
+	var came multe.Cents
+	for _, p := range payments {
+		day := p.PaidOn
+		if day.IsZero() {
+			day = multe.DayOf(p.Received)
+		}
+		came += p.Cents
+		enough = enough || came >= v.DueOn(day)
+		p.Verbale, p.Version = v.Slip.ID, p.Version+1
+		if err := h.tx.PutPayment(p); err != nil {
+			return false, err
+		}
+	}
+	return enough, h.close(kindUnexpected, string(code.Position))
 }
 
 // details are what the office reads: what happened, what it means, what to do.
@@ -194,6 +274,10 @@ func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, 
 		if code, err = tx.Code(c, old.Slip.Position); err != nil {
 			return err
 		}
+		carrier, err := tx.Code(c, old.Carrier())
+		if err != nil {
+			return err
+		}
 		if old.Record != nil && sameRecord(*old.Record, r) {
 			recorded = old
 			return nil
@@ -210,14 +294,15 @@ func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, 
 		if err := registerFree(tx, c, r.Register); err != nil {
 			return err
 		}
-		if err := tx.PutVerbale(recorded); err != nil {
-			return err
-		}
-		h := history{tx: tx, creditor: c, position: code.Position, actor: actor, at: at}
+		h := history{tx: tx, creditor: c, position: carrier.Position, actor: actor, at: at}
 		if err := h.add("verbale.recorded", string(id), string(old.State), string(recorded.State)); err != nil {
 			return err
 		}
-		return h.tellRecord(recorded, code)
+		recorded, err = h.tellRecord(recorded, carrier, cr)
+		if err != nil {
+			return err
+		}
+		return tx.PutVerbale(recorded)
 	})
 	if err != nil {
 		return multe.Verbale{}, multe.Code{}, fmt.Errorf("recording verbale: %w", err)
@@ -243,38 +328,77 @@ func registerFree(tx store.Tx, c multe.CreditorID, register string) error {
 	return err
 }
 
-// tellRecord leaves for the platform what a recorded verbale changes there.
-func (h history) tellRecord(v multe.Verbale, code multe.Code) error {
+// tellRecord leaves for the platform what a recorded verbale changes there. It
+// returns the verbale, which may have got another code.
+func (h history) tellRecord(v multe.Verbale, code multe.Code, c multe.Creditor) (multe.Verbale, error) {
 	if v.State == multe.VerbaleSettled || code.State == multe.CodePaid || code.State == multe.CodeVoid {
-		return nil // nothing can be changed upstream any more
+		return v, nil // nothing can be changed upstream any more
 	}
 	waiting, err := h.waitingActivation()
 	if err != nil {
-		return err
+		return v, err
 	}
-	whole := multe.Desired{Cents: v.Record.Cents, Causale: v.Record.Causale, References: references(v.Slip), Debtor: v.Record.Debtor}
+	whole := desired(v, code.Position, c, multe.DayOf(h.at))
+	whole.Debtor = v.Record.Debtor
 	anonymous, zero := whole, whole
 	anonymous.Debtor = nil
 	zero.Debtor, zero.Cents = nil, 0
 
-	reset := whole.Debtor != nil && v.Record.Policy == multe.DebtorReset && !code.UpstreamDebtor
-	switch {
-	case waiting != nil && waiting.Tries == 0 && !code.UpstreamDebtor:
-		return h.replace(*waiting, multe.ChangeUpdate, whole)
-	case waiting != nil && !reset: // it may have arrived: a debtor would be refused (196)
-		return h.replace(*waiting, multe.ChangeUpdate, anonymous)
-	case waiting != nil:
-		if err := h.replace(*waiting, multe.ChangeReset, zero); err != nil {
-			return err
-		}
-	case !reset:
-		return h.tell(multe.ChangeUpdate, v.Slip.ID, anonymous)
-	default:
-		if err := h.tell(multe.ChangeReset, v.Slip.ID, zero); err != nil {
-			return err
-		}
+	policy := v.Record.Policy
+	if whole.Debtor == nil || code.UpstreamDebtor {
+		policy = multe.DebtorRegister
 	}
-	return h.tell(multe.ChangeUpdate, v.Slip.ID, whole)
+	if waiting != nil && waiting.Tries == 0 && !code.UpstreamDebtor { // everything travels whole, under every policy
+		return v, h.replace(*waiting, multe.ChangeUpdate, whole)
+	}
+	switch policy {
+	case multe.DebtorReset:
+		// A waiting activation may have arrived: a debtor would be refused (196).
+		if waiting != nil {
+			err = h.replace(*waiting, multe.ChangeReset, zero)
+		} else {
+			err = h.tell(multe.ChangeReset, v.Slip.ID, zero)
+		}
+		if err == nil {
+			err = h.tell(multe.ChangeUpdate, v.Slip.ID, whole)
+		}
+		return v, err
+	case multe.DebtorREST:
+		ch := multe.NewChange(h.creditor, h.position, 0, multe.ChangeUpdate, whole, h.at)
+		ch.Verbale, ch.Route = v.Slip.ID, multe.RouteREST
+		return v, store.Tell(h.tx, h.actor, ch, h.at)
+	case multe.DebtorReissue:
+		return h.reissue(v, whole)
+	}
+	if waiting != nil {
+		return v, h.replace(*waiting, multe.ChangeUpdate, anonymous)
+	}
+	return v, h.tell(multe.ChangeUpdate, v.Slip.ID, anonymous)
+}
+
+// reissue gives the verbale a code that was never on paper, and that takes debtor
+// and amount in one update. Package dispatch annuls the old one when that is done.
+func (h history) reissue(v multe.Verbale, whole multe.Desired) (multe.Verbale, error) {
+	free, err := h.tx.CodesIn(h.creditor, multe.CodeAvailable, "", 1)
+	if err != nil {
+		return v, err
+	}
+	if len(free) == 0 {
+		return v, fault.New(fault.Exhausted, "pool.empty", "Non ci sono codici disponibili per emettere il nuovo avviso: altri sono stati richiesti, riprovare tra qualche minuto.")
+	}
+	fresh, err := free[0].Reissue(v.Slip.ID, h.at)
+	if err != nil {
+		return v, err
+	}
+	if err := h.tx.PutCode(fresh); err != nil {
+		return v, err
+	}
+	v.Reissued = fresh.Position
+	h.position = fresh.Position
+	if err := h.add("code.reissued", string(v.Slip.ID), string(free[0].State), string(fresh.State)); err != nil {
+		return v, err
+	}
+	return v, h.tell(multe.ChangeUpdate, v.Slip.ID, whole)
 }
 
 // waitingActivation returns the activation of the position if it waits.
@@ -310,20 +434,9 @@ func (h history) changes() ([]multe.Change, error) {
 
 // tell leaves one more change for the platform, after those there are.
 func (h history) tell(k multe.ChangeKind, id multe.VerbaleID, want multe.Desired) error {
-	changes, err := h.changes()
-	if err != nil {
-		return err
-	}
-	seq := 1
-	if n := len(changes); n > 0 {
-		seq = changes[n-1].Seq + 1
-	}
-	ch := multe.NewChange(h.creditor, h.position, seq, k, want, h.at)
+	ch := multe.NewChange(h.creditor, h.position, 0, k, want, h.at)
 	ch.Verbale = id
-	if err := h.tx.PutChange(ch); err != nil {
-		return err
-	}
-	return h.add("change."+string(k), string(ch.ID()), "", string(ch.State))
+	return store.Tell(h.tx, h.actor, ch, h.at)
 }
 
 // replace gives a change that has not left another content.
@@ -356,7 +469,7 @@ func references(s multe.Slip) []multe.Reference {
 	return []multe.Reference{{Name: ReferenceName, Value: s.ReferenceOrCode()}}
 }
 
-// Get returns a verbale and its code.
+// Get returns a verbale and the code on its slip.
 func (v *Verbali) Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error) {
 	var (
 		verbale multe.Verbale

@@ -1,0 +1,142 @@
+package verbali
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"preavviso/internal/fault"
+	"preavviso/internal/multe"
+	"preavviso/internal/store"
+)
+
+// Why changes that had not left are given up. A change dropped by a cancellation
+// comes back when that is undone.
+const (
+	codeCancelled = "cancelled"
+	codeUndone    = "undone"
+)
+
+// Cancel annuls a verbale in autotutela. The platform, where this cannot be undone,
+// is told after the creditor's undo window; until then [Verbali.UndoCancel] takes
+// it back. The reason goes to the platform as Motivazione, so it must name nobody.
+// Repeating a cancellation gets the same answer. A verbale that is settled is a
+// [fault.Conflict]: money is paid back, not annulled.
+func (v *Verbali) Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, reason string) (multe.Verbale, multe.Code, error) {
+	return v.change(ctx, actor, c, id, "cancelling verbale", func(h history, old multe.Verbale) (multe.Verbale, error) {
+		if old.State == multe.VerbaleCancelled && old.Reason == reason {
+			return old, nil
+		}
+		next, err := old.Cancel(reason, h.at)
+		if err != nil {
+			return old, err
+		}
+		cr, err := h.tx.Creditor(c)
+		if err != nil {
+			return old, err
+		}
+		if err := h.tx.PutVerbale(next); err != nil {
+			return old, err
+		}
+		if err := h.add("verbale.cancelled", string(id), string(old.State), string(next.State)); err != nil {
+			return old, err
+		}
+		for _, p := range old.Positions() {
+			code, err := h.tx.Code(c, p)
+			if err != nil {
+				return old, err
+			}
+			if code.State == multe.CodePaid || code.State == multe.CodeVoid {
+				continue
+			}
+			if err := store.Drop(h.tx, h.actor, c, p, codeCancelled, false, h.at); err != nil {
+				return old, err
+			}
+			if err := store.Annul(h.tx, h.actor, c, p, id, reason, h.at.Add(cr.Undo()), h.at); err != nil {
+				return old, err
+			}
+		}
+		return next, nil
+	})
+}
+
+// UndoCancel takes a cancellation back. Once the platform may have heard of it, or
+// money came, that is a [fault.Conflict].
+func (v *Verbali) UndoCancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error) {
+	return v.change(ctx, actor, c, id, "undoing a cancellation", func(h history, old multe.Verbale) (multe.Verbale, error) {
+		next, err := old.UndoCancel(h.at)
+		if err != nil {
+			return old, err
+		}
+		for _, p := range old.Positions() {
+			if err := h.restore(p, old.Changed); err != nil {
+				return old, err
+			}
+		}
+		if err := h.tx.PutVerbale(next); err != nil {
+			return old, err
+		}
+		return next, h.add("verbale.restored", string(id), string(old.State), string(next.State))
+	})
+}
+
+// restore gives up the annulment that a cancellation left for a position, and
+// tells again what it dropped.
+func (h history) restore(p multe.PositionID, cancelled time.Time) error {
+	h.position = p
+	changes, err := h.changes()
+	if err != nil {
+		return err
+	}
+	last := changes[len(changes)-1]
+	if last.Kind != multe.ChangeVoid || !last.Created.Equal(cancelled) {
+		return nil // paid or void before, or on its way to be
+	}
+	if last.State != multe.ChangeWaiting || last.Tries > 0 {
+		return fault.New(fault.Conflict, "verbale.undo_too_late", "L'annullamento non può più essere ripensato: è già stato comunicato a PiemontePAY, oppure è arrivato un pagamento.")
+	}
+	if err := store.Drop(h.tx, h.actor, h.creditor, p, codeUndone, false, h.at); err != nil {
+		return err
+	}
+	for _, ch := range changes {
+		if ch.Code != codeCancelled || !ch.Changed.Equal(cancelled) {
+			continue
+		}
+		again := multe.NewChange(h.creditor, p, 0, ch.Kind, ch.Want, h.at)
+		again.Verbale, again.Route = ch.Verbale, ch.Route
+		if ch.NotBefore.After(h.at) {
+			again.NotBefore = ch.NotBefore
+		}
+		if err := store.Tell(h.tx, h.actor, again, h.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// change runs one act of the office on a verbale.
+func (v *Verbali) change(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, what string,
+	do func(history, multe.Verbale) (multe.Verbale, error)) (multe.Verbale, multe.Code, error) {
+	at := multe.Instant(v.now())
+	var (
+		next multe.Verbale
+		code multe.Code
+	)
+	err := v.store.Update(ctx, func(tx store.Tx) error {
+		old, err := findVerbale(tx, c, id)
+		if err != nil {
+			return err
+		}
+		h := history{tx: tx, creditor: c, position: old.Slip.Position, actor: actor, at: at}
+		if next, err = do(h, old); err != nil {
+			return err
+		}
+		code, err = tx.Code(c, old.Slip.Position)
+		return err
+	})
+	if err != nil {
+		return multe.Verbale{}, multe.Code{}, fmt.Errorf("%s: %w", what, err)
+	}
+	v.nudge()
+	return next, code, nil
+}
