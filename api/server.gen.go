@@ -56,19 +56,19 @@ func (e CodeState) Valid() bool {
 
 // Defines values for DeviceState.
 const (
-	Enrolled DeviceState = "enrolled"
-	Invited  DeviceState = "invited"
-	Revoked  DeviceState = "revoked"
+	DeviceStateEnrolled DeviceState = "enrolled"
+	DeviceStateInvited  DeviceState = "invited"
+	DeviceStateRevoked  DeviceState = "revoked"
 )
 
 // Valid indicates whether the value is a known member of the DeviceState enum.
 func (e DeviceState) Valid() bool {
 	switch e {
-	case Enrolled:
+	case DeviceStateEnrolled:
 		return true
-	case Invited:
+	case DeviceStateInvited:
 		return true
-	case Revoked:
+	case DeviceStateRevoked:
 		return true
 	default:
 		return false
@@ -84,6 +84,27 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case Ok:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageState.
+const (
+	MessageDead MessageState = "dead"
+	MessageDone MessageState = "done"
+	MessageNew  MessageState = "new"
+)
+
+// Valid indicates whether the value is a known member of the MessageState enum.
+func (e MessageState) Valid() bool {
+	switch e {
+	case MessageDead:
+		return true
+	case MessageDone:
+		return true
+	case MessageNew:
 		return true
 	default:
 		return false
@@ -135,6 +156,21 @@ func (e RecordPolicy) Valid() bool {
 	case RecordPolicyRegister:
 		return true
 	case RecordPolicyReset:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RevokedDeviceState.
+const (
+	RevokedDeviceStateRevoked RevokedDeviceState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the RevokedDeviceState enum.
+func (e RevokedDeviceState) Valid() bool {
+	switch e {
+	case RevokedDeviceStateRevoked:
 		return true
 	default:
 		return false
@@ -233,8 +269,11 @@ type Device struct {
 	Changed time.Time `json:"changed"`
 
 	// Id 32 lower-case hex digits.
-	Id    ID          `json:"id"`
-	Name  string      `json:"name"`
+	Id   ID     `json:"id"`
+	Name string `json:"name"`
+
+	// Signs It signs its requests with a key; false while it is not enrolled.
+	Signs bool        `json:"signs"`
 	State DeviceState `json:"state"`
 }
 
@@ -312,6 +351,38 @@ type Invitation struct {
 	Expires time.Time `json:"expires"`
 }
 
+// Message defines model for Message.
+type Message struct {
+	Bytes int `json:"bytes"`
+
+	// Caller The user who showed credentials.
+	Caller  string    `json:"caller,omitempty,omitzero"`
+	Changed time.Time `json:"changed"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Kind PiemontePAY's operation, or unknown.
+	Kind string `json:"kind"`
+
+	// Problem Why it is dead.
+	Problem  string       `json:"problem,omitempty,omitzero"`
+	Received time.Time    `json:"received"`
+	State    MessageState `json:"state"`
+
+	// Tries How often working it failed for a reason that may pass.
+	Tries int `json:"tries,omitempty,omitzero"`
+}
+
+// MessagePage defines model for MessagePage.
+type MessagePage struct {
+	Messages []Message `json:"messages"`
+	Next     string    `json:"next,omitempty,omitzero"`
+}
+
+// MessageState defines model for MessageState.
+type MessageState string
+
 // NewCreditor defines model for NewCreditor.
 type NewCreditor struct {
 	Cbill string `json:"cbill,omitempty,omitzero"`
@@ -329,7 +400,10 @@ type NewCreditor struct {
 
 // NewDevice defines model for NewDevice.
 type NewDevice struct {
-	Name string `json:"name"`
+	// Bearer Its firmware cannot sign: it may enrol without a key and gets a bearer
+	// token, which whoever copies it can use.
+	Bearer bool   `json:"bearer,omitempty,omitzero"`
+	Name   string `json:"name"`
 }
 
 // NewOperator defines model for NewOperator.
@@ -412,6 +486,34 @@ type Problem struct {
 	Type  string `json:"type"`
 }
 
+// Receipt defines model for Receipt.
+type Receipt struct {
+	Bytes int `json:"bytes"`
+
+	// Cents What it says was paid.
+	Cents int64 `json:"cents,omitempty,omitzero"`
+
+	// Digest SHA-256 of its bytes.
+	Digest string `json:"digest"`
+
+	// Id The platform's Id.
+	Id  string `json:"id,omitempty,omitzero"`
+	Iur string `json:"iur,omitempty,omitzero"`
+	Iuv string `json:"iuv"`
+
+	// Outcome codiceEsitoPagamento: 0 paid, 1 not paid, 2 and more in part; or OK, KO.
+	Outcome  string    `json:"outcome,omitempty,omitzero"`
+	PaidOn   multe.Day `json:"paid_on,omitempty,omitzero"`
+	Psp      string    `json:"psp,omitempty,omitzero"`
+	PspName  string    `json:"psp_name,omitempty,omitzero"`
+	Received time.Time `json:"received"`
+}
+
+// ReceiptList defines model for ReceiptList.
+type ReceiptList struct {
+	Receipts []Receipt `json:"receipts"`
+}
+
 // Record defines model for Record.
 type Record struct {
 	Anonymous bool      `json:"anonymous"`
@@ -440,6 +542,22 @@ type RecordRequest struct {
 	// Register Number in the creditor's register.
 	Register string `json:"register"`
 }
+
+// RevokedDevice defines model for RevokedDevice.
+type RevokedDevice struct {
+	Changed time.Time `json:"changed"`
+
+	// Exposed Codes that it held and that are on no slip we know of, oldest first.
+	Exposed []Code `json:"exposed"`
+
+	// Id 32 lower-case hex digits.
+	Id    ID                 `json:"id"`
+	Name  string             `json:"name"`
+	State RevokedDeviceState `json:"state"`
+}
+
+// RevokedDeviceState defines model for RevokedDevice.State.
+type RevokedDeviceState string
 
 // Step defines model for Step.
 type Step struct {
@@ -574,6 +692,17 @@ type ListInstallationDiscrepanciesParams struct {
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListMessagesParams defines parameters for ListMessages.
+type ListMessagesParams struct {
+	// State Dead ones, which are listed without it, could not be worked and wait for
+	// somebody to mend why.
+	State MessageState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
 type AddCreditorJSONRequestBody = NewCreditor
 
@@ -609,7 +738,7 @@ type ServerInterface interface {
 	// RevokeDevice Revoke a handheld for good (lost, stolen, retired).
 	// (DELETE /v1/creditors/{cf}/devices/{id})
 	RevokeDevice(c *gin.Context, cf CF, id ID)
-	// InviteDevice Make a new enrolment code; the token the handheld had stops working.
+	// InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 	// (POST /v1/creditors/{cf}/devices/{id}/invites)
 	InviteDevice(c *gin.Context, cf CF, id ID)
 	// ListDiscrepancies What a person must look at.
@@ -633,6 +762,12 @@ type ServerInterface interface {
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
+	// ListReceipts The ricevute telematiche of a verbale's codes.
+	// (GET /v1/creditors/{cf}/verbali/{id}/receipts)
+	ListReceipts(c *gin.Context, cf CF, id ID)
+	// ReadReceipt The bytes of a receipt as PiemontePAY sent them.
+	// (GET /v1/creditors/{cf}/verbali/{id}/receipts/{digest})
+	ReadReceipt(c *gin.Context, cf CF, id ID, digest string)
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(c *gin.Context, cf CF, id ID)
@@ -642,6 +777,15 @@ type ServerInterface interface {
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(c *gin.Context)
+	// ListMessages What PiemontePAY sent, of every creditor, oldest first.
+	// (GET /v1/messages)
+	ListMessages(c *gin.Context, params ListMessagesParams)
+	// ReadMessage The bytes of a message as they arrived, without a password in its header.
+	// (GET /v1/messages/{id}/raw)
+	ReadMessage(c *gin.Context, id ID)
+	// ReplayMessage Have a dead or done message worked again, soon.
+	// (POST /v1/messages/{id}/replay)
+	ReplayMessage(c *gin.Context, id ID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1154,6 +1298,83 @@ func (siw *ServerInterfaceWrapper) ReadPreavviso(c *gin.Context) {
 	siw.Handler.ReadPreavviso(c, cf, id)
 }
 
+// ListReceipts operation middleware
+func (siw *ServerInterfaceWrapper) ListReceipts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListReceipts(c, cf, id)
+}
+
+// ReadReceipt operation middleware
+func (siw *ServerInterfaceWrapper) ReadReceipt(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "digest" -------------
+	var digest string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "digest", c.Param("digest"), &digest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter digest: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadReceipt(c, cf, id, digest)
+}
+
 // RecordVerbale operation middleware
 func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 
@@ -1244,6 +1465,99 @@ func (siw *ServerInterfaceWrapper) Health(c *gin.Context) {
 	siw.Handler.Health(c)
 }
 
+// ListMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMessagesParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListMessages(c, params)
+}
+
+// ReadMessage operation middleware
+func (siw *ServerInterfaceWrapper) ReadMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadMessage(c, id)
+}
+
+// ReplayMessage operation middleware
+func (siw *ServerInterfaceWrapper) ReplayMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReplayMessage(c, id)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -1284,9 +1598,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id", wrapper.ReadVerbale)
 	router.PUT(options.BaseURL+"/v1/creditors/:cf/verbali/:id/record", wrapper.RecordVerbale)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/preavviso.pdf", wrapper.ReadPreavviso)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts", wrapper.ListReceipts)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts/:digest", wrapper.ReadReceipt)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code", wrapper.ReadCode)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code/timeline", wrapper.ReadTimeline)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/payments", wrapper.ListPayments)
+	router.GET(options.BaseURL+"/v1/messages", wrapper.ListMessages)
+	router.GET(options.BaseURL+"/v1/messages/:id/raw", wrapper.ReadMessage)
+	router.POST(options.BaseURL+"/v1/messages/:id/replay", wrapper.ReplayMessage)
 	router.GET(options.BaseURL+"/v1/discrepancies", wrapper.ListInstallationDiscrepancies)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/discrepancies", wrapper.ListDiscrepancies)
 }
@@ -1540,7 +1859,7 @@ type RevokeDeviceResponseObject interface {
 	VisitRevokeDeviceResponse(w http.ResponseWriter) error
 }
 
-type RevokeDevice200JSONResponse Device
+type RevokeDevice200JSONResponse RevokedDevice
 
 func (response RevokeDevice200JSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
 
@@ -1896,6 +2215,93 @@ func (response ReadPreavvisodefaultApplicationProblemPlusJSONResponse) VisitRead
 	return err
 }
 
+type ListReceiptsRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ListReceiptsResponseObject interface {
+	VisitListReceiptsResponse(w http.ResponseWriter) error
+}
+
+type ListReceipts200JSONResponse ReceiptList
+
+func (response ListReceipts200JSONResponse) VisitListReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReceiptsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReceiptsdefaultApplicationProblemPlusJSONResponse) VisitListReceiptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadReceiptRequestObject struct {
+	Cf     CF     `json:"cf"`
+	Id     ID     `json:"id"`
+	Digest string `json:"digest"`
+}
+
+type ReadReceiptResponseObject interface {
+	VisitReadReceiptResponse(w http.ResponseWriter) error
+}
+
+type ReadReceipt200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadReceipt200ApplicationoctetStreamResponse) VisitReadReceiptResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadReceiptdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadReceiptdefaultApplicationProblemPlusJSONResponse) VisitReadReceiptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RecordVerbaleRequestObject struct {
 	Cf   CF `json:"cf"`
 	Id   ID `json:"id"`
@@ -2014,6 +2420,129 @@ func (response HealthdefaultApplicationProblemPlusJSONResponse) VisitHealthRespo
 	return err
 }
 
+type ListMessagesRequestObject struct {
+	Params ListMessagesParams
+}
+
+type ListMessagesResponseObject interface {
+	VisitListMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListMessages200JSONResponse MessagePage
+
+func (response ListMessages200JSONResponse) VisitListMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMessagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMessagesdefaultApplicationProblemPlusJSONResponse) VisitListMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMessageRequestObject struct {
+	Id ID `json:"id"`
+}
+
+type ReadMessageResponseObject interface {
+	VisitReadMessageResponse(w http.ResponseWriter) error
+}
+
+type ReadMessage200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadMessage200ApplicationoctetStreamResponse) VisitReadMessageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadMessagedefaultApplicationProblemPlusJSONResponse) VisitReadMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayMessageRequestObject struct {
+	Id ID `json:"id"`
+}
+
+type ReplayMessageResponseObject interface {
+	VisitReplayMessageResponse(w http.ResponseWriter) error
+}
+
+type ReplayMessage200JSONResponse Message
+
+func (response ReplayMessage200JSONResponse) VisitReplayMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplayMessagedefaultApplicationProblemPlusJSONResponse) VisitReplayMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// AddCreditor Begin to serve a creditor.
@@ -2037,7 +2566,7 @@ type StrictServerInterface interface {
 	// RevokeDevice Revoke a handheld for good (lost, stolen, retired).
 	// (DELETE /v1/creditors/{cf}/devices/{id})
 	RevokeDevice(ctx context.Context, request RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error)
-	// InviteDevice Make a new enrolment code; the token the handheld had stops working.
+	// InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 	// (POST /v1/creditors/{cf}/devices/{id}/invites)
 	InviteDevice(ctx context.Context, request InviteDeviceRequestObject) (InviteDeviceResponseObject, error)
 	// ListDiscrepancies What a person must look at.
@@ -2061,6 +2590,12 @@ type StrictServerInterface interface {
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
+	// ListReceipts The ricevute telematiche of a verbale's codes.
+	// (GET /v1/creditors/{cf}/verbali/{id}/receipts)
+	ListReceipts(ctx context.Context, request ListReceiptsRequestObject) (ListReceiptsResponseObject, error)
+	// ReadReceipt The bytes of a receipt as PiemontePAY sent them.
+	// (GET /v1/creditors/{cf}/verbali/{id}/receipts/{digest})
+	ReadReceipt(ctx context.Context, request ReadReceiptRequestObject) (ReadReceiptResponseObject, error)
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(ctx context.Context, request RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error)
@@ -2070,6 +2605,15 @@ type StrictServerInterface interface {
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(ctx context.Context, request HealthRequestObject) (HealthResponseObject, error)
+	// ListMessages What PiemontePAY sent, of every creditor, oldest first.
+	// (GET /v1/messages)
+	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
+	// ReadMessage The bytes of a message as they arrived, without a password in its header.
+	// (GET /v1/messages/{id}/raw)
+	ReadMessage(ctx context.Context, request ReadMessageRequestObject) (ReadMessageResponseObject, error)
+	// ReplayMessage Have a dead or done message worked again, soon.
+	// (POST /v1/messages/{id}/replay)
+	ReplayMessage(ctx context.Context, request ReplayMessageRequestObject) (ReplayMessageResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -2581,6 +3125,61 @@ func (sh *strictHandler) ReadPreavviso(ctx *gin.Context, cf CF, id ID) {
 	}
 }
 
+// ListReceipts operation middleware
+func (sh *strictHandler) ListReceipts(ctx *gin.Context, cf CF, id ID) {
+	var request ListReceiptsRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReceipts(ctx, request.(ListReceiptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReceipts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListReceiptsResponseObject); ok {
+		if err := validResponse.VisitListReceiptsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadReceipt operation middleware
+func (sh *strictHandler) ReadReceipt(ctx *gin.Context, cf CF, id ID, digest string) {
+	var request ReadReceiptRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Digest = digest
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadReceipt(ctx, request.(ReadReceiptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadReceipt")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadReceiptResponseObject); ok {
+		if err := validResponse.VisitReadReceiptResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RecordVerbale operation middleware
 func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID) {
 	var request RecordVerbaleRequestObject
@@ -2669,6 +3268,84 @@ func (sh *strictHandler) Health(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(HealthResponseObject); ok {
 		if err := validResponse.VisitHealthResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMessages operation middleware
+func (sh *strictHandler) ListMessages(ctx *gin.Context, params ListMessagesParams) {
+	var request ListMessagesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMessages(ctx, request.(ListMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListMessagesResponseObject); ok {
+		if err := validResponse.VisitListMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadMessage operation middleware
+func (sh *strictHandler) ReadMessage(ctx *gin.Context, id ID) {
+	var request ReadMessageRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadMessage(ctx, request.(ReadMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadMessageResponseObject); ok {
+		if err := validResponse.VisitReadMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplayMessage operation middleware
+func (sh *strictHandler) ReplayMessage(ctx *gin.Context, id ID) {
+	var request ReplayMessageRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayMessage(ctx, request.(ReplayMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReplayMessageResponseObject); ok {
+		if err := validResponse.VisitReplayMessageResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"preavviso/internal/fault"
+	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/pool"
 	"preavviso/internal/web"
@@ -34,9 +35,9 @@ type Registry interface {
 	Creditors(ctx context.Context, after multe.CreditorID, limit int) ([]multe.Creditor, error)
 	AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Operator, string, error)
 	OperatorByToken(ctx context.Context, token string) (multe.Operator, error)
-	AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Device, string, error)
+	AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string, bearer bool) (multe.Device, string, error)
 	InviteDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, string, error)
-	RevokeDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, error)
+	RevokeDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, []multe.Code, error)
 	Devices(ctx context.Context, c multe.CreditorID, after multe.DeviceID, limit int) ([]multe.Device, error)
 }
 
@@ -57,6 +58,20 @@ type Verbali interface {
 // Payments lists what was paid; package payments does it.
 type Payments interface {
 	List(ctx context.Context, c multe.CreditorID, after multe.Payment, limit int) ([]multe.Payment, error)
+}
+
+// Receipts shows the receipts of a verbale; package receipts does it.
+type Receipts interface {
+	OfVerbale(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) ([]multe.Receipt, error)
+	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID, xml multe.Digest) (multe.Receipt, error)
+}
+
+// Messages shows what the platform sent, and has it worked again; package inbox
+// does it.
+type Messages interface {
+	List(ctx context.Context, s multe.MessageState, after multe.MessageID, limit int) ([]inbox.Head, error)
+	Raw(ctx context.Context, id multe.MessageID) ([]byte, error)
+	Replay(ctx context.Context, id multe.MessageID) (inbox.Head, error)
 }
 
 // Discrepancies lists what a person must look at, by id; those of creditor "" are
@@ -81,6 +96,8 @@ type Config struct {
 	Pool          Pool
 	Verbali       Verbali
 	Payments      Payments
+	Receipts      Receipts
+	Messages      Messages
 	Discrepancies Discrepancies
 	Printer       Printer
 }
@@ -185,7 +202,7 @@ func (s *server) AddOperator(ctx context.Context, r AddOperatorRequestObject) (A
 
 // AddDevice serves POST /v1/creditors/{cf}/devices.
 func (s *server) AddDevice(ctx context.Context, r AddDeviceRequestObject) (AddDeviceResponseObject, error) {
-	d, code, err := s.Registry.AddDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), r.Body.Name)
+	d, code, err := s.Registry.AddDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), r.Body.Name, r.Body.Bearer)
 	if err != nil {
 		return nil, err
 	}
@@ -203,11 +220,11 @@ func (s *server) InviteDevice(ctx context.Context, r InviteDeviceRequestObject) 
 
 // RevokeDevice serves DELETE /v1/creditors/{cf}/devices/{id}.
 func (s *server) RevokeDevice(ctx context.Context, r RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error) {
-	d, err := s.Registry.RevokeDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.DeviceID(r.Id))
+	d, exposed, err := s.Registry.RevokeDevice(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.DeviceID(r.Id))
 	if err != nil {
 		return nil, err
 	}
-	return RevokeDevice200JSONResponse(deviceBody(d)), nil
+	return RevokeDevice200JSONResponse{Id: string(d.ID), Name: d.Name, State: RevokedDeviceState(d.State), Changed: d.Changed, Exposed: each(exposed, codeBody)}, nil
 }
 
 // ListDevices serves GET /v1/creditors/{cf}/devices.
@@ -337,6 +354,64 @@ func (s *server) ListPayments(ctx context.Context, r ListPaymentsRequestObject) 
 		page.Next = paymentCursor(list[limit-1])
 	}
 	return ListPayments200JSONResponse(page), nil
+}
+
+// ListReceipts serves GET /v1/creditors/{cf}/verbali/{id}/receipts.
+func (s *server) ListReceipts(ctx context.Context, r ListReceiptsRequestObject) (ListReceiptsResponseObject, error) {
+	list, err := s.Receipts.OfVerbale(ctx, multe.CreditorID(r.Cf), multe.VerbaleID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	return ListReceipts200JSONResponse{Receipts: each(list, receiptBody)}, nil
+}
+
+// ReadReceipt serves GET /v1/creditors/{cf}/verbali/{id}/receipts/{digest}.
+func (s *server) ReadReceipt(ctx context.Context, r ReadReceiptRequestObject) (ReadReceiptResponseObject, error) {
+	var digest multe.Digest
+	if err := digest.UnmarshalText([]byte(r.Digest)); err != nil {
+		return nil, fmt.Errorf("the document allows a digest that is none: %w", err)
+	}
+	receipt, err := s.Receipts.Get(ctx, multe.CreditorID(r.Cf), multe.VerbaleID(r.Id), digest)
+	if err != nil {
+		return nil, err
+	}
+	return ReadReceipt200ApplicationoctetStreamResponse{Body: bytes.NewReader(receipt.XML), ContentLength: int64(len(receipt.XML))}, nil
+}
+
+// ListMessages serves GET /v1/messages.
+func (s *server) ListMessages(ctx context.Context, r ListMessagesRequestObject) (ListMessagesResponseObject, error) {
+	state := multe.MessageState(r.Params.State)
+	if state == "" {
+		state = multe.MessageDead
+	}
+	limit := pageSize(r.Params.Limit)
+	list, err := s.Messages.List(ctx, state, multe.MessageID(r.Params.After), limit)
+	if err != nil {
+		return nil, err
+	}
+	page := MessagePage{Messages: each(list, messageBody)}
+	if len(list) == limit {
+		page.Next = string(list[limit-1].ID)
+	}
+	return ListMessages200JSONResponse(page), nil
+}
+
+// ReadMessage serves GET /v1/messages/{id}/raw.
+func (s *server) ReadMessage(ctx context.Context, r ReadMessageRequestObject) (ReadMessageResponseObject, error) {
+	raw, err := s.Messages.Raw(ctx, multe.MessageID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	return ReadMessage200ApplicationoctetStreamResponse{Body: bytes.NewReader(raw), ContentLength: int64(len(raw))}, nil
+}
+
+// ReplayMessage serves POST /v1/messages/{id}/replay.
+func (s *server) ReplayMessage(ctx context.Context, r ReplayMessageRequestObject) (ReplayMessageResponseObject, error) {
+	head, err := s.Messages.Replay(ctx, multe.MessageID(r.Id))
+	if err != nil {
+		return nil, err
+	}
+	return ReplayMessage200JSONResponse(messageBody(head)), nil
 }
 
 // ListDiscrepancies serves GET /v1/creditors/{cf}/discrepancies.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -48,7 +49,7 @@ func (printer) Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byt
 func handler(w *webtest.World) *web.Server {
 	return api.New(api.Config{
 		Log: w.Log, Random: w.Random, Now: w.Now, Admin: []multe.Digest{{}, multe.DigestOf([]byte(webtest.Admin))},
-		Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Discrepancies: w, Printer: printer{},
+		Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Receipts: w.Receipts, Messages: w.Inbox, Discrepancies: w, Printer: printer{},
 	})
 }
 
@@ -152,7 +153,7 @@ func TestOffice(t *testing.T) {
 	}
 
 	var invitation, again api.Invitation
-	do(operator.Token, "POST", path+"/devices", map[string]any{"name": "Palmare 1"}).Decode(t, 201, &invitation)
+	do(operator.Token, "POST", path+"/devices", map[string]any{"name": "Palmare 1", "bearer": true}).Decode(t, 201, &invitation)
 	if invitation.Device.State != "invited" || invitation.Code == "" || !invitation.Expires.Equal(w.Now().Add(10*time.Minute)) {
 		t.Errorf("invitation = %+v", invitation)
 	}
@@ -337,7 +338,7 @@ func badInputs(t testing.TB, r *rig) []badInput {
 	other := r.issue(t, r.codes[1])
 	r.call(t, "PUT", torino+"/verbali/"+string(other.Slip.ID)+"/record", encode(t, with(record(), map[string]any{"register": "taken"}))).Decode(t, 200, &api.VerbaleAndCode{})
 	revoked, _ := r.World.Device(t, webtest.Torino)
-	if _, err := r.Registry.RevokeDevice(t.Context(), "admin", webtest.Torino, revoked.ID); err != nil {
+	if _, _, err := r.Registry.RevokeDevice(t.Context(), "admin", webtest.Torino, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	albaCode := r.AddCodes(t, webtest.Alba, 1)[0]
@@ -413,6 +414,12 @@ func badInputs(t testing.TB, r *rig) []badInput {
 	add("page: made-up cursor", r.operator, "GET", torino+"/payments?after=AAAA", "", 422, "request.bad_cursor")
 	add("page: cursor with NUL", r.operator, "GET", torino+"/payments?after=eyJ2IjoiXHUwMDAwIn0", "", 422, "request.bad_cursor")
 	add("pdf: unknown", r.operator, "GET", torino+"/verbali/"+r.ID(t)+"/preavviso.pdf", "", 404, "verbale.unknown")
+	add("receipt: of an unknown verbale", r.operator, "GET", torino+"/verbali/"+r.ID(t)+"/receipts", "", 404, "verbale.unknown")
+	add("receipt: unknown", r.operator, "GET", r.verbalePath()+"/receipts/"+strings.Repeat("a", 64), "", 404, "receipt.unknown")
+	add("receipt: no digest", r.operator, "GET", r.verbalePath()+"/receipts/a", "", 422, "request.invalid", "digest")
+	add("messages: unknown state", webtest.Admin, "GET", "/v1/messages?state=lost", "", 422, "request.invalid", "state")
+	add("messages: raw of none", webtest.Admin, "GET", "/v1/messages/"+r.ID(t)+"/raw", "", 404, "message.unknown")
+	add("messages: replay of none", webtest.Admin, "POST", "/v1/messages/"+r.ID(t)+"/replay", "", 404, "message.unknown")
 	add("no such address", r.operator, "GET", torino+"/targhe", "", 404, "route.unknown")
 	add("no such method", r.operator, "DELETE", r.verbalePath(), "", 405, "route.bad_method")
 	return list
@@ -455,12 +462,12 @@ func TestBadInput(t *testing.T) {
 func TestWhoMayCall(t *testing.T) {
 	r := newRig(t)
 	revoked, revokedToken := r.World.Device(t, webtest.Torino)
-	if _, err := r.Registry.RevokeDevice(t.Context(), "admin", webtest.Torino, revoked.ID); err != nil {
+	if _, _, err := r.Registry.RevokeDevice(t.Context(), "admin", webtest.Torino, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	alba := r.Operator(t, webtest.Alba)
 	adminOnly := []string{"AddOperator"}
-	installation := []string{"AddCreditor", "ListInstallationDiscrepancies"} // for the administrator, and no creditor in the path to be wrong about
+	installation := []string{"AddCreditor", "ListInstallationDiscrepancies", "ListMessages", "ReadMessage", "ReplayMessage"} // for the administrator, and no creditor in the path to be wrong about
 	public := []string{"Health"}
 	type caller struct{ name, token, known, unknown, admin string } // codes for a known and an unknown creditor, and for what only the administrator may; "" is welcome
 	callers := []caller{
@@ -478,7 +485,7 @@ func TestWhoMayCall(t *testing.T) {
 			for _, cf := range []string{string(webtest.Torino), "01234560017", "x"} {
 				for _, who := range callers {
 					t.Run(op.OperationID+"/"+cf+"/"+who.name, func(t *testing.T) {
-						where := strings.NewReplacer("{cf}", cf, "{id}", r.ID(t), "{code}", r.ID(t)).Replace(path)
+						where := strings.NewReplacer("{cf}", cf, "{id}", r.ID(t), "{code}", r.ID(t), "{digest}", strings.Repeat("0", 64)).Replace(path)
 						a := r.Do(t, webtest.Request{Method: method, Path: where, Token: who.token, Body: "{}"})
 						want := who.known
 						switch {
@@ -648,4 +655,84 @@ func FuzzPaths(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestReceiptsAndMessages is what the office sees of a receipt, a revocation and
+// an expired avviso, and the administrator of a message that nobody can read.
+func TestReceiptsAndMessages(t *testing.T) {
+	r := newRig(t)
+	iuv := r.codes[0].Number.IUV()
+	envelope := func(name, content string) string {
+		return `<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><n:` + name + `Request xmlns:n="http://www.csi.it/epay/epaywso/epaywso2enti/types">` +
+			`<n:Testata><n:CFEnteCreditore>` + string(webtest.Torino) + `</n:CFEnteCreditore></n:Testata>` + content + `</n:` + name + `Request></S:Body></S:Envelope>`
+	}
+	rt := `<RT><datiPagamento><codiceEsitoPagamento>0</codiceEsitoPagamento><importoTotalePagato>29.40</importoTotalePagato><identificativoUnivocoVersamento>` + iuv + `</identificativoUnivocoVersamento></datiPagamento></RT>`
+	unreadable := envelope("Trasmetti", "")
+	for _, m := range []string{
+		envelope("TrasmettiRT", `<n:CorpoRT><n:ElencoRT><n:RT><n:Id>T1</n:Id><n:XML>`+base64.StdEncoding.EncodeToString([]byte(rt))+`</n:XML></n:RT></n:ElencoRT></n:CorpoRT>`),
+		envelope("TrasmettiRichiesteDiRevoca", `<n:CorpoRichiesteDiRevoca><n:ElencoRichiesteDiRevoca><n:RichiestaDiRevoca><n:IUV>`+iuv+`</n:IUV></n:RichiestaDiRevoca></n:ElencoRichiesteDiRevoca></n:CorpoRichiesteDiRevoca>`),
+		envelope("TrasmettiAvvisiScaduti", `<n:CorpoAvvisiScaduti><n:ElencoAvvisiScaduti><n:AvvisoScaduto><n:IUV>`+iuv+`</n:IUV><n:Importo>42.00</n:Importo></n:AvvisoScaduto></n:ElencoAvvisiScaduti></n:CorpoAvvisiScaduti>`),
+		unreadable,
+	} {
+		r.Pass(time.Second)
+		if err := r.Inbox.Receive(t.Context(), "epay", "kind", []byte(m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Inbox.Work(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	var list api.ReceiptList
+	r.call(t, "GET", r.verbalePath()+"/receipts", "").Decode(t, 200, &list)
+	digest := multe.DigestOf([]byte(rt)).String()
+	if len(list.Receipts) != 1 || list.Receipts[0].Digest != digest || list.Receipts[0].Outcome != "0" || list.Receipts[0].Cents != 2940 || list.Receipts[0].Iuv != iuv || list.Receipts[0].Id != "T1" || list.Receipts[0].Bytes != len(rt) {
+		t.Errorf("receipts = %+v", list)
+	}
+	if a := r.call(t, "GET", r.verbalePath()+"/receipts/"+digest, ""); a.Status != 200 || a.Body != rt {
+		t.Errorf("receipt = %d %q", a.Status, a.Body)
+	}
+	var line api.Timeline
+	r.call(t, "GET", torino+"/codes/"+r.codes[0].Number.String()+"/timeline", "").Decode(t, 200, &line)
+	var got []string
+	for _, e := range line.Entries[max(0, len(line.Entries)-3):] {
+		got = append(got, e.Action)
+		if strings.Contains(e.Text, e.Action) {
+			t.Errorf("%s has no sentence", e.Action)
+		}
+	}
+	if diff := cmp.Diff([]string{"receipt.recorded", "revocation.recorded", "expiry.recorded"}, got); diff != "" {
+		t.Errorf("the end of the timeline (-want +got):\n%s", diff)
+	}
+	var troubles api.DiscrepancyPage
+	r.call(t, "GET", torino+"/discrepancies", "").Decode(t, 200, &troubles)
+	if len(troubles.Discrepancies) != 1 || troubles.Discrepancies[0].Kind != "revocation.requested" || troubles.Discrepancies[0].Subject != iuv {
+		t.Errorf("discrepancies = %+v", troubles)
+	}
+
+	admin := func(method, path string) webtest.Answer {
+		return r.Do(t, webtest.Request{Method: method, Path: path, Token: webtest.Admin})
+	}
+	var dead, done, next api.MessagePage
+	admin("GET", "/v1/messages").Decode(t, 200, &dead)
+	if len(dead.Messages) != 1 || dead.Messages[0].Problem != "message.unreadable" || dead.Messages[0].Caller != "epay" || dead.Messages[0].Bytes != len(unreadable) || dead.Next != "" {
+		t.Fatalf("dead = %+v", dead)
+	}
+	admin("GET", "/v1/messages?state=done&limit=2").Decode(t, 200, &done)
+	admin("GET", "/v1/messages?state=done&limit=2&after="+done.Next).Decode(t, 200, &next)
+	if len(done.Messages) != 2 || len(next.Messages) != 1 || next.Next != "" {
+		t.Errorf("done = %+v, then %+v", done, next)
+	}
+	path := "/v1/messages/" + dead.Messages[0].Id
+	if a := admin("GET", path+"/raw"); a.Status != 200 || a.Body != unreadable {
+		t.Errorf("raw = %d %q", a.Status, a.Body)
+	}
+	var replayed api.Message
+	admin("POST", path+"/replay").Decode(t, 200, &replayed)
+	if replayed.State != api.MessageNew || replayed.Problem != "" {
+		t.Errorf("replayed = %+v", replayed)
+	}
+	if p := admin("POST", path+"/replay").Problem(t); p.Code != "message.wrong_state" || p.Status != 409 {
+		t.Errorf("replayed while it waits = %+v", p)
+	}
 }

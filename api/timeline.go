@@ -9,6 +9,8 @@ var sentences = map[string]string{
 	"code.available":   "Codice ricevuto da PiemontePAY: è nella scorta dell'ente.",
 	"code.assigned":    "Codice affidato a un palmare.",
 	"code.quarantined": "Codice messo da parte: il palmare è stato revocato e potrebbe averlo stampato.",
+	"code.returned":    "Codice restituito dal palmare senza essere stato stampato: è di nuovo nella scorta.",
+	"code.spoiled":     "Preavviso rovinato, sbagliato o smarrito, secondo il palmare: codice messo da parte.",
 	"code.issued":      "Codice stampato su un preavviso.",
 	"code.payable":     "Codice pagabile: PiemontePAY ha confermato l'importo.",
 	"code.updated":     "PiemontePAY ha confermato i nuovi dati della posizione.",
@@ -42,6 +44,10 @@ var sentences = map[string]string{
 
 	"payment.recorded": "Pagamento notificato da PiemontePAY.",
 	"payment.receipt":  "Arrivata la ricevuta di un pagamento già noto.",
+
+	"receipt.recorded":    "Ricevuta telematica arrivata da PiemontePAY. Può anche essere negativa: non fa da sola un pagamento.",
+	"revocation.recorded": "Chiesta la revoca di un pagamento: nulla è cambiato, decide l'ufficio.",
+	"expiry.recorded":     "PiemontePAY segnala l'avviso come scaduto. L'importo resta dovuto.",
 
 	"creditor.added":  "Ente aggiunto.",
 	"operator.added":  "Operatore aggiunto.",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"preavviso/internal/fault"
+	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 )
 
@@ -39,7 +40,7 @@ func creditorBody(c multe.Creditor) Creditor {
 }
 
 func deviceBody(d multe.Device) Device {
-	return Device{Id: string(d.ID), Name: d.Name, State: DeviceState(d.State), Changed: d.Changed}
+	return Device{Id: string(d.ID), Name: d.Name, State: DeviceState(d.State), Signs: d.Key != "", Changed: d.Changed}
 }
 
 func codeBody(k multe.Code) Code {
@@ -101,6 +102,20 @@ func paymentBody(p multe.Payment) Payment {
 	return Payment{
 		Iuv: p.IUV, Iur: p.IUR, Avviso: p.Number.String(), Position: string(p.Position), Verbale: string(p.Verbale),
 		Cents: int64(p.Cents), PaidOn: p.PaidOn, Psp: p.PSP, PspName: p.PSPName, Received: p.Received,
+	}
+}
+
+func receiptBody(r multe.Receipt) Receipt {
+	return Receipt{
+		Digest: r.Digest.String(), Id: r.ID, Iuv: r.IUV, Iur: r.IUR, Outcome: r.Outcome, Cents: int64(r.Cents), PaidOn: r.PaidOn,
+		Psp: r.PSP, PspName: r.PSPName, Bytes: len(r.XML), Received: r.Received,
+	}
+}
+
+func messageBody(h inbox.Head) Message {
+	return Message{
+		Id: string(h.ID), State: MessageState(h.State), Kind: h.Kind, Caller: h.Caller, Problem: h.Problem, Tries: h.Tries,
+		Bytes: h.Bytes, Received: h.Received, Changed: h.Changed,
 	}
 }
 

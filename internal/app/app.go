@@ -20,6 +20,7 @@ import (
 	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/config"
 	"preavviso/internal/dispatch"
+	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/loop"
 	"preavviso/internal/multe"
@@ -28,6 +29,7 @@ import (
 	"preavviso/internal/ppay"
 	"preavviso/internal/receipts"
 	"preavviso/internal/registry"
+	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
 	"preavviso/internal/verbali"
 )
@@ -53,8 +55,17 @@ const (
 	drainTimeout      = 25 * time.Second // an orchestrator kills after 30 s
 )
 
-// SOAPPath is where PiemontePAY calls us.
-const SOAPPath = "/soap/EPaywso2Enti"
+// Where PiemontePAY calls us: for outcomes and payments, and for the two kinds of
+// flow. The region is told each of them.
+const (
+	SOAPPath            = "/soap/EPaywso2Enti"
+	FlussiPath          = "/soap/FlussiCompletiPSP"
+	RendicontazionePath = "/soap/Rendicontazione"
+)
+
+// accountingEvery is how often payments without flow are looked for. Flows come
+// by the day.
+const accountingEvery = time.Hour
 
 // App is the service, listening but not yet serving.
 type App struct {
@@ -111,8 +122,16 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	paid := payments.New(st, d.Now)
 	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log})
 	told := receipts.New(st)
+	flows := flussi.New(st, d.Now, cfg.AccountingDays)
+	// A payment may be what a flow was waiting for.
+	hearNotice := func(tx store.Tx, n multe.Notice, m multe.MessageID, at time.Time) error {
+		if err := paid.Hear(tx, n, m, at); err != nil {
+			return err
+		}
+		return flows.Paid(tx, n, at)
+	}
 	heard := inbox.New(st, inbox.Config{
-		Read: ppay.Read, HearEsito: outbox.Hear, HearNotice: paid.Hear,
+		Read: ppay.Read, HearEsito: outbox.Hear, HearNotice: hearNotice, HearFlusso: flows.Hear,
 		HearReceipts: told.HearReceipts, HearRevocations: told.HearRevocations, HearExpiries: told.HearExpiries,
 		MaySpeak: maySpeak(cfg), Now: d.Now, Random: d.Random, Nudge: func() { work.Nudge() },
 	})
@@ -127,10 +146,14 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		replenish.Nudge()
 		return more, err
 	})
-	a.loops = []*loop.Loop{replenish, submit, work}
+	account := loop.New("accounting", accountingEvery, d.Log, flows.Overdue)
+	a.loops = []*loop.Loop{replenish, submit, work, account}
 
 	soap := http.NewServeMux()
-	soap.Handle(SOAPPath, ppay.NewListener(heard, listenerAuth))
+	listener := ppay.NewListener(heard, listenerAuth)
+	for _, path := range []string{SOAPPath, FlussiPath, RendicontazionePath} {
+		soap.Handle(path, listener)
+	}
 	for _, s := range []struct {
 		name, addr string
 		tls        *tls.Config
@@ -139,7 +162,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Registry: reg, Pool: codes, Verbali: slips})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Discrepancies: troubles{st}, Printer: printer{}})},
+			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Receipts: told, Messages: heard, Discrepancies: troubles{st}, Printer: printer{}})},
 		{"soap", cfg.SOAPListen, soapTLS, soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)

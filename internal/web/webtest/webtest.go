@@ -20,9 +20,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"preavviso/internal/avviso"
+	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/payments"
 	"preavviso/internal/pool"
+	"preavviso/internal/ppay"
+	"preavviso/internal/receipts"
 	"preavviso/internal/registry"
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
@@ -43,6 +46,8 @@ type World struct {
 	Pool     *pool.Pool
 	Verbali  *verbali.Verbali
 	Payments *payments.Payments
+	Receipts *receipts.Receipts
+	Inbox    *inbox.Inbox
 	Log      *slog.Logger
 	Logged   *Buffer
 	Random   *Random
@@ -73,6 +78,14 @@ func New(t testing.TB) *World {
 	w.Pool = pool.New(s, w.Now, w.Random, nudge)
 	w.Verbali = verbali.New(s, w.Now, nudge)
 	w.Payments = payments.New(s, w.Now)
+	w.Receipts = receipts.New(s)
+	w.Inbox = inbox.New(s, inbox.Config{
+		Read:       ppay.Read,
+		HearEsito:  func(store.Tx, multe.Esito, time.Time) error { return nil }, // who waits for one is not part of a World
+		HearNotice: w.Payments.Hear, HearReceipts: w.Receipts.HearReceipts,
+		HearRevocations: w.Receipts.HearRevocations, HearExpiries: w.Receipts.HearExpiries,
+		Now: w.Now, Random: w.Random, Nudge: nudge,
+	})
 	for id, name := range map[multe.CreditorID]string{Torino: "Comune di Torino", Alba: "Comune di Alba"} {
 		c := multe.Creditor{ID: id, Name: name, CodiceVersamento: "PM01", PoolLow: 10, PoolTarget: 20}
 		if _, err := w.Registry.AddCreditor(t.Context(), "admin", c); err != nil {
@@ -136,10 +149,10 @@ func (w *World) AddCodes(t testing.TB, c multe.CreditorID, n int) []multe.Code {
 	return codes
 }
 
-// Device returns an enrolled handheld and its token.
+// Device returns an enrolled handheld whose firmware cannot sign, and its token.
 func (w *World) Device(t testing.TB, c multe.CreditorID) (multe.Device, string) {
 	t.Helper()
-	_, code, err := w.Registry.AddDevice(t.Context(), "admin", c, "Palmare")
+	_, code, err := w.Registry.AddDevice(t.Context(), "admin", c, "Palmare", true)
 	if err != nil {
 		t.Fatal(err)
 	}
