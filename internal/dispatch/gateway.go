@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 
+	"preavviso/internal/avviso"
 	"preavviso/internal/multe"
 )
 
@@ -28,8 +29,9 @@ type Gateway interface {
 // Positions is PiemontePAY's REST interface, for creditors that have a caller
 // there. It changes one position at a time and answers at once.
 type Positions interface {
-	// PutPosition gives the position with this IUV the whole desired state, so
-	// that doing it twice is doing it once. The error says what is known:
+	// Apply gives the position with number n all that ch wants of it, so that
+	// doing it twice is doing it once; code is the platform's. The error says what
+	// is known:
 	//
 	//	nil                       done
 	//	*multe.Refusal            not done; its verdict says what follows
@@ -37,6 +39,6 @@ type Positions interface {
 	//	multe.ErrNotSent          nothing left here
 	//	fault.Unavailable, other  nobody knows whether it was done
 	//
-	// PutPosition must return soon after ctx ends.
-	PutPosition(ctx context.Context, c multe.Creditor, iuv string, want multe.Desired) error
+	// Apply must return soon after ctx ends.
+	Apply(ctx context.Context, c multe.Creditor, n avviso.Number, ch multe.Change) (code string, err error)
 }

@@ -245,23 +245,23 @@ func (m *moody) Submit(ctx context.Context, _ multe.Creditor, b multe.Batch) (st
 	return "000", nil
 }
 
-// PutPosition loses calls and answers like Submit.
-func (m *moody) PutPosition(_ context.Context, _ multe.Creditor, iuv string, want multe.Desired) error {
+// Apply loses calls and answers like Submit.
+func (m *moody) Apply(_ context.Context, _ multe.Creditor, n avviso.Number, ch multe.Change) (string, error) {
 	m.between(10*time.Millisecond, 3*time.Second)
 	switch {
 	case m.luck(8):
-		return fmt.Errorf("dialing: %w", multe.ErrNotSent)
+		return "", fmt.Errorf("dialing: %w", multe.ErrNotSent)
 	case m.luck(8):
-		return unavailable()
+		return "", unavailable()
 	}
-	refusal := m.put(iuv, want)
+	refusal := m.put(n.IUV(), ch.Want)
 	if m.luck(15) {
-		return unavailable()
+		return "", unavailable()
 	}
 	if refusal != nil {
-		return refusal
+		return refusal.Code, refusal
 	}
-	return nil
+	return "000", nil
 }
 
 // elaborate works a batch some time after it was accepted.

@@ -25,16 +25,16 @@ func (d *Dispatch) put(ctx context.Context, c multe.Creditor, batch multe.Batch)
 	if err != nil {
 		return false, err
 	}
-	failure := multe.ErrNoREST
+	said, failure := "", multe.ErrNoREST
 	if d.options.Positions != nil {
-		failure = d.options.Positions.PutPosition(ctx, c, code.Number.IUV(), ch.Want)
+		said, failure = d.options.Positions.Apply(ctx, c, code.Number, ch)
 	}
 	keep := context.WithoutCancel(ctx)
 	refusal, refused := errors.AsType[*multe.Refusal](failure)
 	switch {
 	case failure == nil:
 		return true, d.conclude(keep, batch, func(b book, batch multe.Batch) error {
-			return b.heardPut(batch, multe.Outcome{Code: "000", Verdict: multe.VerdictApplied})
+			return b.heardPut(batch, multe.Outcome{Code: said, Verdict: multe.VerdictApplied})
 		})
 	case errors.Is(failure, multe.ErrNoREST):
 		return true, d.conclude(keep, batch, book.noREST)
