@@ -23,6 +23,7 @@ const (
 	CodeStateAssigned    CodeState = "assigned"
 	CodeStateAvailable   CodeState = "available"
 	CodeStateIssued      CodeState = "issued"
+	CodeStateOrphaned    CodeState = "orphaned"
 	CodeStatePaid        CodeState = "paid"
 	CodeStateQuarantined CodeState = "quarantined"
 	CodeStateRequested   CodeState = "requested"
@@ -40,6 +41,8 @@ func (e CodeState) Valid() bool {
 		return true
 	case CodeStateIssued:
 		return true
+	case CodeStateOrphaned:
+		return true
 	case CodeStatePaid:
 		return true
 	case CodeStateQuarantined:
@@ -47,6 +50,30 @@ func (e CodeState) Valid() bool {
 	case CodeStateRequested:
 		return true
 	case CodeStateVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SpoilReason.
+const (
+	Lost       SpoilReason = "lost"
+	Unknown    SpoilReason = "unknown"
+	Unreadable SpoilReason = "unreadable"
+	Wrong      SpoilReason = "wrong"
+)
+
+// Valid indicates whether the value is a known member of the SpoilReason enum.
+func (e SpoilReason) Valid() bool {
+	switch e {
+	case Lost:
+		return true
+	case Unknown:
+		return true
+	case Unreadable:
+		return true
+	case Wrong:
 		return true
 	default:
 		return false
@@ -133,6 +160,10 @@ type DeviceState struct {
 type EnrolRequest struct {
 	// Code The one-time code that the office shows.
 	Code string `json:"code"`
+
+	// PublicKey Ed25519 or ECDSA P-256: SubjectPublicKeyInfo, DER, in base64 (what
+	// `openssl pkey -pubout -outform DER | base64` prints).
+	PublicKey string `json:"public_key,omitempty,omitzero"`
 }
 
 // Enrolment defines model for Enrolment.
@@ -144,8 +175,8 @@ type Enrolment struct {
 	Device ID     `json:"device"`
 	Name   string `json:"name"`
 
-	// Token Bearer token; keep it in protected storage.
-	Token string `json:"token"`
+	// Token Bearer token, where no key was given; keep it in protected storage.
+	Token string `json:"token,omitempty,omitzero"`
 }
 
 // FieldProblem defines model for FieldProblem.
@@ -186,14 +217,20 @@ type PostalAccount struct {
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Challenge With auth.challenge.
+	Challenge string `json:"challenge,omitempty,omitzero"`
+
 	// Code Stable; clients switch on it.
 	Code string `json:"code"`
 
 	// Detail Italian, to be shown.
 	Detail string         `json:"detail"`
 	Errors []FieldProblem `json:"errors,omitempty,omitzero"`
-	Status int            `json:"status"`
-	Title  string         `json:"title"`
+
+	// ServerTime With auth.clock_skew and auth.expired.
+	ServerTime time.Time `json:"server_time,omitempty,omitzero"`
+	Status     int       `json:"status"`
+	Title      string    `json:"title"`
 
 	// Trace Finds the line in the service's log.
 	Trace string `json:"trace"`
@@ -214,6 +251,34 @@ type Receipt struct {
 	// Position A UUIDv7 as 32 lower-case hex digits, without dashes.
 	Position   ID        `json:"position"`
 	ReceivedAt time.Time `json:"received_at"`
+}
+
+// ReturnRequest defines model for ReturnRequest.
+type ReturnRequest struct {
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id        ID   `json:"id"`
+	Positions []ID `json:"positions"`
+}
+
+// Returned defines model for Returned.
+type Returned struct {
+	Codes []ReturnedCode `json:"codes"`
+
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id ID `json:"id"`
+}
+
+// ReturnedCode defines model for ReturnedCode.
+type ReturnedCode struct {
+	// Code Why it was not: a code of the error table.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail Italian, to be shown.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Position A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Position ID   `json:"position"`
+	Returned bool `json:"returned"`
 }
 
 // Slip defines model for Slip.
@@ -250,6 +315,33 @@ type Slip struct {
 
 	// Warden Matricola.
 	Warden string `json:"warden"`
+}
+
+// SpoilReason unreadable: the paper cannot be read; wrong: it says something wrong; lost:
+// nobody knows where the paper is; unknown: the handheld was installed again
+// and does not know whether it printed the code.
+type SpoilReason string
+
+// SpoilRequest defines model for SpoilRequest.
+type SpoilRequest struct {
+	// Position A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Position ID `json:"position"`
+
+	// Reason unreadable: the paper cannot be read; wrong: it says something wrong; lost:
+	// nobody knows where the paper is; unknown: the handheld was installed again
+	// and does not know whether it printed the code.
+	Reason SpoilReason `json:"reason"`
+}
+
+// Spoiled defines model for Spoiled.
+type Spoiled struct {
+	// Position A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Position ID `json:"position"`
+
+	// Reason unreadable: the paper cannot be read; wrong: it says something wrong; lost:
+	// nobody knows where the paper is; unknown: the handheld was installed again
+	// and does not know whether it printed the code.
+	Reason SpoilReason `json:"reason"`
 }
 
 // Step defines model for Step.
@@ -303,17 +395,29 @@ type EnrolJSONRequestBody = EnrolRequest
 // LeaseJSONRequestBody defines body for Lease for application/json ContentType.
 type LeaseJSONRequestBody = LeaseRequest
 
+// ReturnJSONRequestBody defines body for Return for application/json ContentType.
+type ReturnJSONRequestBody = ReturnRequest
+
+// SpoilJSONRequestBody defines body for Spoil for application/json ContentType.
+type SpoilJSONRequestBody = SpoilRequest
+
 // IssueJSONRequestBody defines body for Issue for application/json ContentType.
 type IssueJSONRequestBody = Slip
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// Enrol Exchange a one-time code for the token of this handheld.
+	// Enrol Register this handheld with a one-time code and its public key.
 	// (POST /v1/enrolments)
 	Enrol(c *gin.Context)
 	// Lease Borrow a block of codes to print, also offline.
 	// (POST /v1/leases)
 	Lease(c *gin.Context)
+	// Return Give back codes that were never printed.
+	// (POST /v1/returns)
+	Return(c *gin.Context)
+	// Spoil Report a code whose slip is spoiled, or may be on paper somewhere.
+	// (POST /v1/spoils)
+	Spoil(c *gin.Context)
 	// ReadState What the service knows about this handheld.
 	// (GET /v1/state)
 	ReadState(c *gin.Context)
@@ -358,6 +462,32 @@ func (siw *ServerInterfaceWrapper) Lease(c *gin.Context) {
 	}
 
 	siw.Handler.Lease(c)
+}
+
+// Return operation middleware
+func (siw *ServerInterfaceWrapper) Return(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Return(c)
+}
+
+// Spoil operation middleware
+func (siw *ServerInterfaceWrapper) Spoil(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Spoil(c)
 }
 
 // ReadState operation middleware
@@ -440,6 +570,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 
 	router.POST(options.BaseURL+"/v1/enrolments", wrapper.Enrol)
 	router.POST(options.BaseURL+"/v1/leases", wrapper.Lease)
+	router.POST(options.BaseURL+"/v1/returns", wrapper.Return)
+	router.POST(options.BaseURL+"/v1/spoils", wrapper.Spoil)
 	router.POST(options.BaseURL+"/v1/verbali", wrapper.Issue)
 	router.GET(options.BaseURL+"/v1/verbali/:id", wrapper.ReadVerbale)
 	router.GET(options.BaseURL+"/v1/state", wrapper.ReadState)
@@ -514,6 +646,84 @@ type LeasedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response LeasedefaultApplicationProblemPlusJSONResponse) VisitLeaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReturnRequestObject struct {
+	Body *ReturnJSONRequestBody
+}
+
+type ReturnResponseObject interface {
+	VisitReturnResponse(w http.ResponseWriter) error
+}
+
+type Return200JSONResponse Returned
+
+func (response Return200JSONResponse) VisitReturnResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReturndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReturndefaultApplicationProblemPlusJSONResponse) VisitReturnResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SpoilRequestObject struct {
+	Body *SpoilJSONRequestBody
+}
+
+type SpoilResponseObject interface {
+	VisitSpoilResponse(w http.ResponseWriter) error
+}
+
+type Spoil200JSONResponse Spoiled
+
+func (response Spoil200JSONResponse) VisitSpoilResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SpoildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SpoildefaultApplicationProblemPlusJSONResponse) VisitSpoilResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -643,12 +853,18 @@ func (response ReadVerbaledefaultApplicationProblemPlusJSONResponse) VisitReadVe
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// Enrol Exchange a one-time code for the token of this handheld.
+	// Enrol Register this handheld with a one-time code and its public key.
 	// (POST /v1/enrolments)
 	Enrol(ctx context.Context, request EnrolRequestObject) (EnrolResponseObject, error)
 	// Lease Borrow a block of codes to print, also offline.
 	// (POST /v1/leases)
 	Lease(ctx context.Context, request LeaseRequestObject) (LeaseResponseObject, error)
+	// Return Give back codes that were never printed.
+	// (POST /v1/returns)
+	Return(ctx context.Context, request ReturnRequestObject) (ReturnResponseObject, error)
+	// Spoil Report a code whose slip is spoiled, or may be on paper somewhere.
+	// (POST /v1/spoils)
+	Spoil(ctx context.Context, request SpoilRequestObject) (SpoilResponseObject, error)
 	// ReadState What the service knows about this handheld.
 	// (GET /v1/state)
 	ReadState(ctx context.Context, request ReadStateRequestObject) (ReadStateResponseObject, error)
@@ -794,6 +1010,90 @@ func (sh *strictHandler) Lease(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(LeaseResponseObject); ok {
 		if err := validResponse.VisitLeaseResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Return operation middleware
+func (sh *strictHandler) Return(ctx *gin.Context) {
+	var request ReturnRequestObject
+
+	var body ReturnJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Return(ctx, request.(ReturnRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Return")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReturnResponseObject); ok {
+		if err := validResponse.VisitReturnResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Spoil operation middleware
+func (sh *strictHandler) Spoil(ctx *gin.Context) {
+	var request SpoilRequestObject
+
+	var body SpoilJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Spoil(ctx, request.(SpoilRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Spoil")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SpoilResponseObject); ok {
+		if err := validResponse.VisitSpoilResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -16,6 +16,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"preavviso/internal/avviso"
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
@@ -29,12 +31,16 @@ var contract []byte
 // Registry knows the handhelds; package registry does it.
 type Registry interface {
 	Enrol(ctx context.Context, code string) (multe.Device, multe.Creditor, string, error)
+	EnrolKey(ctx context.Context, code string, key multe.DeviceKey) (multe.Device, multe.Creditor, error)
+	DeviceByKey(ctx context.Context, keyid string) (multe.Device, error)
 	DeviceByToken(ctx context.Context, token string) (multe.Device, error)
 	Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error)
 }
 
-// Pool lends codes; package pool does it.
+// Pool lends codes and takes them back; package pool does it.
 type Pool interface {
+	Return(ctx context.Context, c multe.CreditorID, d multe.DeviceID, id multe.ReturnID, positions []multe.PositionID) ([]error, error)
+	Spoil(ctx context.Context, c multe.CreditorID, d multe.DeviceID, p multe.PositionID, reason multe.SpoilReason) (multe.SpoilReason, error)
 	Lease(ctx context.Context, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, want int) ([]multe.Code, error)
 	Held(ctx context.Context, c multe.CreditorID, d multe.DeviceID) ([]multe.Code, error)
 	Stock(ctx context.Context, c multe.CreditorID) (pool.Stock, error)
@@ -60,11 +66,11 @@ type Config struct {
 // New returns the API.
 func New(cfg Config) *web.Server {
 	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, now: cfg.Now}
-	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit})
+	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit, AdmitSigned: s.admitSigned})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}
-	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
+	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, []StrictMiddlewareFunc{s.hint}, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
 		ResponseErrorHandlerFunc: w.Fail,
@@ -91,19 +97,84 @@ func (s *server) admit(ctx context.Context, token string, _ web.Call) (context.C
 	return context.WithValue(ctx, deviceKey{}, d), nil
 }
 
+// admitSigned is admit for a handheld that signs.
+func (s *server) admitSigned(ctx context.Context, sig *web.Signature, _ web.Call) (context.Context, error) {
+	d, err := s.registry.DeviceByKey(ctx, sig.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	key, err := d.Key.Public()
+	if err != nil {
+		return nil, err
+	}
+	if err := sig.Verify(key); err != nil {
+		return nil, err
+	}
+	return context.WithValue(ctx, deviceKey{}, d), nil
+}
+
+// hint tells every handheld that we know, with whatever answer, whether codes
+// run short.
+func (s *server) hint(next StrictHandlerFunc, _ string) StrictHandlerFunc {
+	return func(c *gin.Context, request any) (any, error) {
+		if d := caller(c); d.ID != "" {
+			stock, err := s.pool.Stock(c, d.Creditor)
+			if err != nil {
+				return nil, err
+			}
+			word := "ok"
+			if stock.Short {
+				word = "low"
+			}
+			c.Header("Preavviso-Stock", word)
+		}
+		return next(c, request)
+	}
+}
+
 // caller returns whom admit found.
 func caller(ctx context.Context) multe.Device {
 	d, _ := ctx.Value(deviceKey{}).(multe.Device)
 	return d
 }
 
-// Enrol serves POST /v1/enrolments.
+// Enrol serves POST /v1/enrolments. A public key that did not sign the request
+// may be anybody's.
 func (s *server) Enrol(ctx context.Context, r EnrolRequestObject) (EnrolResponseObject, error) {
-	d, c, token, err := s.registry.Enrol(ctx, r.Body.Code)
+	if r.Body.PublicKey == "" {
+		d, c, token, err := s.registry.Enrol(ctx, r.Body.Code)
+		if err != nil {
+			return nil, err
+		}
+		return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Token: token, Creditor: creditorBody(c)}, nil
+	}
+	key, err := multe.ParseDeviceKey(r.Body.PublicKey)
 	if err != nil {
 		return nil, err
 	}
-	return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Token: token, Creditor: creditorBody(c)}, nil
+	if err := possessed(key, web.SignatureOf(ctx)); err != nil {
+		return nil, err
+	}
+	d, c, err := s.registry.EnrolKey(ctx, r.Body.Code, key)
+	if err != nil {
+		return nil, err
+	}
+	return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Creditor: creditorBody(c)}, nil
+}
+
+// possessed checks that whoever signed has the private half of key.
+func possessed(key multe.DeviceKey, sig *web.Signature) error {
+	if sig == nil {
+		return fault.New(fault.Forbidden, "auth.unsigned", "La richiesta deve essere firmata con la chiave che si registra.")
+	}
+	if sig.KeyID != key.ID().String() {
+		return fault.New(fault.Forbidden, "auth.bad_signature", "La firma della richiesta non è della chiave che si registra.")
+	}
+	public, err := key.Public()
+	if err != nil {
+		return err
+	}
+	return sig.Verify(public)
 }
 
 // Lease serves POST /v1/leases.
@@ -114,6 +185,38 @@ func (s *server) Lease(ctx context.Context, r LeaseRequestObject) (LeaseResponse
 		return nil, err
 	}
 	return Lease200JSONResponse{Id: r.Body.Id, Codes: codeBodies(codes)}, nil
+}
+
+// Return serves POST /v1/returns.
+func (s *server) Return(ctx context.Context, r ReturnRequestObject) (ReturnResponseObject, error) {
+	d := caller(ctx)
+	positions := make([]multe.PositionID, len(r.Body.Positions))
+	for i, p := range r.Body.Positions {
+		positions[i] = multe.PositionID(p)
+	}
+	refused, err := s.pool.Return(ctx, d.Creditor, d.ID, multe.ReturnID(r.Body.Id), positions)
+	if err != nil {
+		return nil, err
+	}
+	codes := make([]ReturnedCode, len(positions))
+	for i, p := range r.Body.Positions {
+		codes[i] = ReturnedCode{Position: p, Returned: refused[i] == nil}
+		if refused[i] != nil {
+			e := fault.Of(refused[i])
+			codes[i].Code, codes[i].Detail = e.Code, e.Detail
+		}
+	}
+	return Return200JSONResponse{Id: r.Body.Id, Codes: codes}, nil
+}
+
+// Spoil serves POST /v1/spoils.
+func (s *server) Spoil(ctx context.Context, r SpoilRequestObject) (SpoilResponseObject, error) {
+	d := caller(ctx)
+	reason, err := s.pool.Spoil(ctx, d.Creditor, d.ID, multe.PositionID(r.Body.Position), multe.SpoilReason(r.Body.Reason))
+	if err != nil {
+		return nil, err
+	}
+	return Spoil200JSONResponse{Position: r.Body.Position, Reason: SpoilReason(reason)}, nil
 }
 
 // Issue serves POST /v1/verbali. The answer holds only what never changes, so

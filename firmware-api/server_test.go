@@ -80,7 +80,7 @@ func TestShift(t *testing.T) {
 	w := webtest.New(t)
 	c := webtest.NewClient(t, handler(w), "openapi.yaml")
 	w.AddCodes(t, webtest.Torino, 3)
-	_, invite, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare 1")
+	_, invite, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare 1", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func badInputs(t testing.TB, r *rig) []badInput {
 	if a := r.call(t, "POST", "/v1/leases", encode(t, map[string]any{"id": lease, "want": 1})); a.Status != 200 {
 		t.Fatalf("our lease: %d %s", a.Status, a.Body)
 	}
-	_, expired, err := r.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Tardi")
+	_, expired, err := r.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Tardi", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +375,7 @@ func TestPoolRunsDry(t *testing.T) {
 func TestWhoMayCall(t *testing.T) {
 	r := newRig(t)
 	revoked, revokedToken := r.World.Device(t, webtest.Torino)
-	if _, err := r.Registry.RevokeDevice(t.Context(), "admin", webtest.Torino, revoked.ID); err != nil {
+	if _, _, err := r.Registry.RevokeDevice(t.Context(), "admin", webtest.Torino, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	reinvited, oldToken := r.World.Device(t, webtest.Torino)
@@ -386,7 +386,7 @@ func TestWhoMayCall(t *testing.T) {
 		token string
 		code  string // "" is welcome
 	}{
-		"nobody":              {"", "auth.missing"},
+		"nobody":              {"", "auth.unsigned"},
 		"a stranger":          {"pvd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "auth.bad_token"},
 		"an operator":         {r.Operator(t, webtest.Torino), "auth.bad_token"},
 		"the administrator":   {webtest.Admin, "auth.bad_token"},
@@ -410,7 +410,7 @@ func TestWhoMayCall(t *testing.T) {
 						}
 						return
 					}
-					if p := a.Problem(t); a.Status != 401 || p.Code != want || a.Header.Get("WWW-Authenticate") != "Bearer" {
+					if p := a.Problem(t); a.Status != 401 || p.Code != want || a.Header.Get("WWW-Authenticate") == "" {
 						t.Errorf("= %d %s, want 401 %s", a.Status, p.Code, want)
 					}
 				})
@@ -483,7 +483,7 @@ func TestDocumentAgreesWithTheDomain(t *testing.T) {
 			t.Errorf("the document lacks the state %s", s)
 		}
 	}
-	for _, op := range []string{"EnrolRequest", "LeaseRequest", "Slip", "Violation", "Step"} {
+	for _, op := range []string{"EnrolRequest", "LeaseRequest", "ReturnRequest", "SpoilRequest", "Slip", "Violation", "Step"} {
 		if has := schemas[op].Value.AdditionalProperties.Has; has == nil || *has {
 			t.Errorf("%s allows unknown fields", op)
 		}
@@ -496,7 +496,7 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	for _, in := range badInputs(t, r) {
 		r.Do(t, in.req)
 	}
-	_, invite, err := r.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Nuovo")
+	_, invite, err := r.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Nuovo", true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestVectors(t *testing.T) {
 	w := webtest.New(t)
 	client := webtest.NewClient(t, handler(w), "openapi.yaml")
 	w.AddCodes(t, webtest.Torino, 2)
-	_, code, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare 1")
+	_, code, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare 1", true)
 	if err != nil {
 		t.Fatal(err)
 	}

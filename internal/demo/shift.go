@@ -190,7 +190,7 @@ func (d *demo) enrol(ctx context.Context, office client, base string) (client, e
 	var invitation struct {
 		Code string `json:"code"`
 	}
-	if err := office.do(ctx, "POST", base+"/devices", map[string]any{"name": "Palmare 1"}, &invitation); err != nil {
+	if err := office.do(ctx, "POST", base+"/devices", map[string]any{"name": "Palmare 1", "bearer": true}, &invitation); err != nil {
 		return client{}, fmt.Errorf("adding the handheld: %w", err)
 	}
 	handheld := client{base: d.firmware}

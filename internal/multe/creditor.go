@@ -211,7 +211,7 @@ type DeviceState string
 
 const (
 	DeviceInvited  DeviceState = "invited"  // has an enrolment code, not yet used
-	DeviceEnrolled DeviceState = "enrolled" // has a token
+	DeviceEnrolled DeviceState = "enrolled" // has a key, or a token
 	DeviceRevoked  DeviceState = "revoked"  // final: lost, stolen or retired
 )
 
@@ -231,24 +231,40 @@ type Device struct {
 	State    DeviceState
 	Invite   Digest    // of the one-time enrolment code; zero once used
 	InviteBy time.Time // the enrolment code is worthless from then on
-	Token    Digest    // of the bearer token; zero unless enrolled
+	Token    Digest    // of the bearer token, or of Key; zero unless enrolled
+	Key      DeviceKey `json:",omitempty"` // checks its signatures; "" unless enrolled with one
+	Bearer   bool      `json:",omitempty"` // may enrol without a key: its firmware cannot sign
 	Version  uint64
 	Changed  time.Time
 }
 
-// Reinvite gives the device a new one-time enrolment code. A token it had stops
-// working: two holders of one identity must never be.
+// Reinvite gives the device a new one-time enrolment code. A key or token it had
+// stops working: two holders of one identity must never be.
 func (d Device) Reinvite(code Digest, by, at time.Time) (Device, error) {
 	next, err := d.move("invite", at)
 	if err != nil {
 		return d, err
 	}
-	next.Invite, next.InviteBy, next.Token = code, Instant(by), Digest{}
+	next.Invite, next.InviteBy, next.Token, next.Key = code, Instant(by), Digest{}, ""
 	return next, nil
 }
 
-// Enrol turns the one-time code into a token. A code past its time is refused.
+// Enrol turns the one-time code into a token, for a device that may have one. A
+// code past its time is refused.
 func (d Device) Enrol(token Digest, at time.Time) (Device, error) {
+	if d.State == DeviceInvited && !d.Bearer {
+		return d, fault.New(fault.Forbidden, "enrolment.key_required", "Il palmare deve attivarsi con una propria chiave e firmare le richieste: aggiornare il programma o rivolgersi all'ufficio.")
+	}
+	return d.enrol(token, "", at)
+}
+
+// EnrolKey turns the one-time code into the right to sign with key, of which the
+// caller has shown to hold the private half.
+func (d Device) EnrolKey(key DeviceKey, at time.Time) (Device, error) {
+	return d.enrol(key.ID(), key, at)
+}
+
+func (d Device) enrol(token Digest, key DeviceKey, at time.Time) (Device, error) {
 	if d.State == DeviceInvited && !at.Before(d.InviteBy) {
 		return d, fault.New(fault.Forbidden, "enrolment.expired", "Il codice di attivazione del palmare è scaduto: chiederne uno nuovo all'ufficio.")
 	}
@@ -256,7 +272,7 @@ func (d Device) Enrol(token Digest, at time.Time) (Device, error) {
 	if err != nil {
 		return d, err
 	}
-	next.Invite, next.InviteBy, next.Token = Digest{}, time.Time{}, token
+	next.Invite, next.InviteBy, next.Token, next.Key = Digest{}, time.Time{}, token, key
 	return next, nil
 }
 
@@ -266,7 +282,7 @@ func (d Device) Revoke(at time.Time) (Device, error) {
 	if err != nil {
 		return d, err
 	}
-	next.Invite, next.InviteBy, next.Token = Digest{}, time.Time{}, Digest{}
+	next.Invite, next.InviteBy, next.Token, next.Key = Digest{}, time.Time{}, Digest{}, ""
 	return next, nil
 }
 

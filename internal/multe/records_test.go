@@ -102,7 +102,7 @@ func TestCodeGuards(t *testing.T) {
 
 func TestDeviceGuards(t *testing.T) {
 	invite, token := multe.DigestOf([]byte("i")), multe.DigestOf([]byte("t"))
-	d := multe.Device{State: multe.DeviceInvited, Invite: invite, InviteBy: at, Version: 1}
+	d := multe.Device{State: multe.DeviceInvited, Bearer: true, Invite: invite, InviteBy: at, Version: 1}
 	for _, tt := range []struct {
 		when time.Time
 		code string

@@ -122,9 +122,10 @@ func (r *Registry) AddOperator(ctx context.Context, actor string, c multe.Credit
 	return op, token, nil
 }
 
-// AddDevice adds a handheld. The enrolment code is returned here and never
-// again; it is good for ten minutes and one use.
-func (r *Registry) AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Device, string, error) {
+// AddDevice adds a handheld. bearer lets it enrol without a key, for firmware
+// that cannot sign. The enrolment code is returned here and never again; it is
+// good for ten minutes and one use.
+func (r *Registry) AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string, bearer bool) (multe.Device, string, error) {
 	if !validName(name, maxDeviceName) {
 		return multe.Device{}, "", fault.New(fault.Invalid, "device.bad_name", "Il nome del palmare è obbligatorio, al massimo 50 caratteri.")
 	}
@@ -133,7 +134,7 @@ func (r *Registry) AddDevice(ctx context.Context, actor string, c multe.Creditor
 	if err != nil {
 		return multe.Device{}, "", err
 	}
-	d := multe.Device{Creditor: c, ID: multe.DeviceID(id), Name: name, State: multe.DeviceInvited,
+	d := multe.Device{Creditor: c, ID: multe.DeviceID(id), Name: name, State: multe.DeviceInvited, Bearer: bearer,
 		Invite: digest(code), InviteBy: multe.Instant(at.Add(inviteFor)), Version: 1, Changed: at}
 	err = r.store.Update(ctx, func(tx store.Tx) error {
 		if _, err := creditor(tx, c); err != nil {
@@ -148,7 +149,7 @@ func (r *Registry) AddDevice(ctx context.Context, actor string, c multe.Creditor
 }
 
 // InviteDevice gives a known handheld a new enrolment code, for an app that was
-// installed again. The token it had stops working.
+// installed again. The key or token it had stops working.
 func (r *Registry) InviteDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, string, error) {
 	at := r.now()
 	code, err := r.secret(invitePrefix, inviteBytes)
@@ -173,10 +174,14 @@ func (r *Registry) InviteDevice(ctx context.Context, actor string, c multe.Credi
 }
 
 // RevokeDevice ends a handheld for good, and sets aside every code it holds:
-// each may be on paper already.
-func (r *Registry) RevokeDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, error) {
+// each may be on paper already. It returns them, oldest first, with those that
+// were set aside before and are on no slip that we know: they are exposed.
+func (r *Registry) RevokeDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, []multe.Code, error) {
 	at := r.now()
-	var next multe.Device
+	var (
+		next    multe.Device
+		exposed []multe.Code
+	)
 	err := r.store.Update(ctx, func(tx store.Tx) error {
 		d, err := device(tx, c, id)
 		if err != nil {
@@ -188,24 +193,31 @@ func (r *Registry) RevokeDevice(ctx context.Context, actor string, c multe.Credi
 		if err := putDevice(tx, actor, "device.revoked", d.State, next); err != nil {
 			return err
 		}
-		return quarantine(tx, actor, c, id, at)
+		if err := quarantine(tx, actor, c, id, at); err != nil {
+			return err
+		}
+		exposed, err = codesOf(tx, c, id, multe.CodeQuarantined)
+		return err
 	})
 	if err != nil {
-		return multe.Device{}, fmt.Errorf("revoking device: %w", err)
+		return multe.Device{}, nil, fmt.Errorf("revoking device: %w", err)
 	}
-	return next, nil
+	return next, exposed, nil
 }
 
-// quarantine sets aside what device d holds, which a lease bounds. The codes are
-// collected first: a scan must not run over the index that the puts change.
+// codesOf lists the codes of device d in a state; what it may hold bounds them.
+func codesOf(r store.Reader, c multe.CreditorID, d multe.DeviceID, s multe.CodeState) ([]multe.Code, error) {
+	var codes []multe.Code
+	err := store.Each(func(after multe.PositionID) ([]multe.Code, error) { return r.CodesOf(c, d, s, after, store.MaxPage) },
+		func(k multe.Code) multe.PositionID { return k.Position },
+		func(k multe.Code) error { codes = append(codes, k); return nil })
+	return codes, err
+}
+
+// quarantine sets aside what device d holds. The codes are collected first: a
+// scan must not run over the index that the puts change.
 func quarantine(tx store.Tx, actor string, c multe.CreditorID, d multe.DeviceID, at time.Time) error {
-	var held []multe.Code
-	err := store.Each(func(after multe.PositionID) ([]multe.Code, error) {
-		return tx.CodesOf(c, d, multe.CodeAssigned, after, store.MaxPage)
-	}, func(k multe.Code) multe.PositionID { return k.Position }, func(k multe.Code) error {
-		held = append(held, k)
-		return nil
-	})
+	held, err := codesOf(tx, c, d, multe.CodeAssigned)
 	if err != nil {
 		return err
 	}
@@ -240,10 +252,6 @@ func (r *Registry) Devices(ctx context.Context, c multe.CreditorID, after multe.
 // again. A wrong, used or late code is [fault.Forbidden]. Of two callers with
 // one code, one gets the token.
 func (r *Registry) Enrol(ctx context.Context, code string) (multe.Device, multe.Creditor, string, error) {
-	unknown := fault.New(fault.Forbidden, "enrolment.unknown", "Il codice di attivazione non è valido o è già stato usato: chiederne uno nuovo all'ufficio.")
-	if !secretForm(code, invitePrefix, inviteBytes) {
-		return multe.Device{}, multe.Creditor{}, "", unknown
-	}
 	at := r.now()
 	token, err := r.secret(devicePrefix, tokenBytes)
 	if err != nil {
@@ -254,10 +262,7 @@ func (r *Registry) Enrol(ctx context.Context, code string) (multe.Device, multe.
 		of   multe.Creditor
 	)
 	err = r.store.Update(ctx, func(tx store.Tx) error {
-		d, err := tx.DeviceByInvite(digest(code))
-		if errors.Is(err, fault.NotFound) {
-			return unknown
-		}
+		d, err := invited(tx, code)
 		if err != nil {
 			return err
 		}
@@ -273,6 +278,79 @@ func (r *Registry) Enrol(ctx context.Context, code string) (multe.Device, multe.
 		return multe.Device{}, multe.Creditor{}, "", fmt.Errorf("enrolling device: %w", err)
 	}
 	return next, of, token, nil
+}
+
+// EnrolKey turns a one-time code into the right to sign with key. The caller must
+// have checked that whoever asks holds the private half. Repeating it gives the
+// same answer, for there is no secret in it: a code that is used up is not looked
+// at where the key is in force.
+func (r *Registry) EnrolKey(ctx context.Context, code string, key multe.DeviceKey) (multe.Device, multe.Creditor, error) {
+	at := r.now()
+	var (
+		next multe.Device
+		of   multe.Creditor
+	)
+	err := r.store.Update(ctx, func(tx store.Tx) error {
+		known, err := tx.DeviceByToken(key.ID())
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			return err
+		}
+		inForce := err == nil
+		d, err := invited(tx, code)
+		switch {
+		case inForce && errors.Is(err, fault.Forbidden):
+			next = known
+			of, err = creditor(tx, known.Creditor)
+			return err
+		case err != nil:
+			return err
+		case inForce:
+			return fault.New(fault.Conflict, "enrolment.key_in_use", "La chiave è già in uso: il palmare deve crearne una nuova.")
+		}
+		if next, err = d.EnrolKey(key, at); err != nil {
+			return err
+		}
+		if of, err = creditor(tx, d.Creditor); err != nil {
+			return err
+		}
+		return putDevice(tx, "device:"+string(d.ID), "device.enrolled", d.State, next)
+	})
+	if err != nil {
+		return multe.Device{}, multe.Creditor{}, fmt.Errorf("enrolling device: %w", err)
+	}
+	return next, of, nil
+}
+
+// invited finds whom a one-time code is for.
+func invited(tx store.Tx, code string) (multe.Device, error) {
+	unknown := fault.New(fault.Forbidden, "enrolment.unknown", "Il codice di attivazione non è valido o è già stato usato: chiederne uno nuovo all'ufficio.")
+	if !secretForm(code, invitePrefix, inviteBytes) {
+		return multe.Device{}, unknown
+	}
+	d, err := tx.DeviceByInvite(digest(code))
+	if errors.Is(err, fault.NotFound) {
+		return d, unknown
+	}
+	return d, err
+}
+
+// DeviceByKey tells which handheld signs as keyid, the hex digits of
+// [multe.DeviceKey.ID]; anything but a key in force is [fault.Forbidden].
+func (r *Registry) DeviceByKey(ctx context.Context, keyid string) (multe.Device, error) {
+	unknown := fault.New(fault.Forbidden, "auth.unknown_key", "La chiave del palmare non è attiva: rivolgersi all'ufficio.")
+	var id multe.Digest
+	if err := id.UnmarshalText([]byte(keyid)); err != nil || id.String() != keyid || id.IsZero() {
+		return multe.Device{}, unknown
+	}
+	var d multe.Device
+	err := r.store.View(ctx, func(rd store.Reader) (err error) {
+		d, err = rd.DeviceByToken(id)
+		return err
+	})
+	if errors.Is(err, fault.NotFound) || err == nil && d.Key == "" {
+		return multe.Device{}, unknown // a token is no key, even if somebody knows its digest
+	}
+	return d, err
 }
 
 // DeviceByToken tells which handheld is calling; anything but a token in force

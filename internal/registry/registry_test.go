@@ -1,7 +1,10 @@
 package registry_test
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -80,15 +83,15 @@ func TestCreditors(t *testing.T) {
 func TestNames(t *testing.T) {
 	w := open(t)
 	for _, name := range []string{"", " palmare", "palmare ", "due\nrighe", "\x00", "\xff", strings.Repeat("è", 101), "\u202einvertito"} {
-		_, _, err := w.AddDevice(t.Context(), "admin", ente, name)
+		_, _, err := w.AddDevice(t.Context(), "admin", ente, name, true)
 		wantCode(t, err, "device.bad_name")
 		_, _, err = w.AddOperator(t.Context(), "admin", ente, name)
 		wantCode(t, err, "operator.bad_name")
 	}
-	if _, _, err := w.AddDevice(t.Context(), "admin", ente, strings.Repeat("è", 50)); err != nil {
+	if _, _, err := w.AddDevice(t.Context(), "admin", ente, strings.Repeat("è", 50), true); err != nil {
 		t.Errorf("50 letters: %v", err)
 	}
-	_, _, err := w.AddDevice(t.Context(), "admin", "99999999999", "Palmare 1")
+	_, _, err := w.AddDevice(t.Context(), "admin", "99999999999", "Palmare 1", true)
 	wantCode(t, err, "creditor.unknown")
 }
 
@@ -96,7 +99,7 @@ func TestNames(t *testing.T) {
 // loss, and every secret it had on the way.
 func TestDeviceLife(t *testing.T) {
 	w, ctx := open(t), t.Context()
-	d, code, err := w.AddDevice(ctx, "operator:1", ente, "Palmare 1")
+	d, code, err := w.AddDevice(ctx, "operator:1", ente, "Palmare 1", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,14 +139,14 @@ func TestDeviceLife(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := w.RevokeDevice(ctx, "operator:1", ente, d.ID); err != nil {
+	if _, _, err := w.RevokeDevice(ctx, "operator:1", ente, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.DeviceByToken(ctx, token)
 	wantCode(t, err, "auth.bad_token")
 	_, _, err = w.InviteDevice(ctx, "operator:1", ente, d.ID)
 	wantCode(t, err, "device.wrong_state")
-	_, err = w.RevokeDevice(ctx, "operator:1", ente, "nobody")
+	_, _, err = w.RevokeDevice(ctx, "operator:1", ente, "nobody")
 	wantCode(t, err, "device.unknown")
 	if ds, err := w.Devices(ctx, ente, "", 10); err != nil || len(ds) != 1 || ds[0].State != multe.DeviceRevoked {
 		t.Errorf("Devices = %v, %v", ds, err)
@@ -157,7 +160,7 @@ func TestDeviceLife(t *testing.T) {
 // in every error.
 func TestSecretsAreNotKept(t *testing.T) {
 	w, ctx := open(t), t.Context()
-	_, invite, err := w.AddDevice(ctx, "admin", ente, "Palmare 1")
+	_, invite, err := w.AddDevice(ctx, "admin", ente, "Palmare 1", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +206,7 @@ func TestOperators(t *testing.T) {
 // TestOneOfTwoRacersEnrols lets sixteen handhelds use one code at once.
 func TestOneOfTwoRacersEnrols(t *testing.T) {
 	w := open(t)
-	_, code, err := w.AddDevice(t.Context(), "admin", ente, "Palmare 1")
+	_, code, err := w.AddDevice(t.Context(), "admin", ente, "Palmare 1", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,11 +241,11 @@ func TestOneOfTwoRacersEnrols(t *testing.T) {
 // back to the pool nor to anybody, and that others keep theirs.
 func TestRevokingSetsCodesAside(t *testing.T) {
 	w, ctx := open(t), t.Context()
-	lost, _, err := w.AddDevice(ctx, "admin", ente, "Perso")
+	lost, _, err := w.AddDevice(ctx, "admin", ente, "Perso", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := w.AddDevice(ctx, "admin", ente, "Altro")
+	other, _, err := w.AddDevice(ctx, "admin", ente, "Altro", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,8 +265,12 @@ func TestRevokingSetsCodesAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.RevokeDevice(ctx, "admin", ente, lost.ID); err != nil {
+	_, exposed, err := w.RevokeDevice(ctx, "admin", ente, lost.ID)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if len(exposed) != 3 || exposed[0].Position != multe.PositionID(fmt.Sprintf("%032x", 1)) || exposed[2].State != multe.CodeQuarantined {
+		t.Errorf("exposed = %+v, want the three that the lost one held", exposed)
 	}
 	err = w.store.View(ctx, func(r store.Reader) error {
 		counts, err := r.CountCodes(ente)
@@ -291,4 +298,70 @@ func (w *world) actions(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return strings.Join(all, " ")
+}
+
+// TestKeys follows a handheld that signs: its key is in force from its enrolment
+// until it is invited again or revoked, and belongs to it alone.
+func TestKeys(t *testing.T) {
+	w, ctx := open(t), t.Context()
+	d, code, err := w.AddDevice(ctx, "admin", ente, "Palmare 1", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, _, err = w.Enrol(ctx, code)
+	wantCode(t, err, "enrolment.key_required")
+	mine, theirs := newKey(t), newKey(t)
+	_, err = w.DeviceByKey(ctx, mine.ID().String())
+	wantCode(t, err, "auth.unknown_key")
+	_, _, err = w.EnrolKey(ctx, "pvi_AAAAAAAAAAAAAAAAAAAAAA", mine)
+	wantCode(t, err, "enrolment.unknown")
+	for _, again := range []string{"the first time", "after a lost answer"} {
+		got, of, err := w.EnrolKey(ctx, code, mine)
+		if err != nil || got.ID != d.ID || got.Key != mine || of.ID != ente || got.Version != 2 {
+			t.Fatalf("%s: EnrolKey = %+v, %v", again, got, err)
+		}
+	}
+	if got, err := w.DeviceByKey(ctx, mine.ID().String()); err != nil || got.ID != d.ID {
+		t.Fatalf("DeviceByKey = %+v, %v", got, err)
+	}
+	_, _, err = w.EnrolKey(ctx, code, theirs)
+	wantCode(t, err, "enrolment.unknown")
+
+	_, second, err := w.AddDevice(ctx, "admin", ente, "Palmare 2", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = w.EnrolKey(ctx, second, mine)
+	wantCode(t, err, "enrolment.key_in_use")
+	_, _, token, err := w.Enrol(ctx, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"", "x", strings.ToUpper(mine.ID().String()), multe.DigestOf([]byte(token)).String(), strings.Repeat("0", 64)} {
+		_, err := w.DeviceByKey(ctx, bad)
+		wantCode(t, err, "auth.unknown_key")
+	}
+
+	if _, _, err := w.InviteDevice(ctx, "admin", ente, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.DeviceByKey(ctx, mine.ID().String())
+	wantCode(t, err, "auth.unknown_key")
+}
+
+func newKey(t *testing.T) multe.DeviceKey {
+	t.Helper()
+	pub, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := multe.ParseDeviceKey(base64.StdEncoding.EncodeToString(der))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

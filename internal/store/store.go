@@ -90,6 +90,8 @@ type Reader interface {
 	// CountCodes counts the codes of a creditor by state; absent means none.
 	CountCodes(c multe.CreditorID) (map[multe.CodeState]int, error)
 	Lease(c multe.CreditorID, d multe.DeviceID, id multe.LeaseID) (multe.Lease, error)
+	// LeasesOf lists the leases of a device, by id.
+	LeasesOf(c multe.CreditorID, d multe.DeviceID, after multe.LeaseID, limit int) ([]multe.Lease, error)
 
 	Verbale(c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, error)
 	// VerbaleByRegister finds a recorded verbale by its register number.

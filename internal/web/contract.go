@@ -31,7 +31,8 @@ const (
 // operation is one operation of the document.
 type operation struct {
 	*openapi3.Operation
-	schemes []string              // security schemes, any of which will do; none: anybody may call
+	schemes []string              // security schemes, any of which will do
+	open    bool                  // anybody may call
 	body    *openapi3.Schema      // nil if it takes none
 	params  []*openapi3.Parameter // of the path and of the operation
 }
@@ -53,7 +54,9 @@ func readContract(doc []byte) (map[string]operation, error) {
 			if op.Security != nil {
 				security = *op.Security
 			}
+			o.open = len(security) == 0
 			for _, requirement := range security {
+				o.open = o.open || len(requirement) == 0
 				for scheme := range requirement {
 					o.schemes = append(o.schemes, scheme)
 				}
@@ -129,6 +132,10 @@ func readBody(c *gin.Context) ([]byte, bool) {
 		refuse(c, http.StatusUnsupportedMediaType, "request.not_json", "La richiesta deve avere Content-Type application/json.")
 		return nil, false
 	}
+	return readAll(c)
+}
+
+func readAll(c *gin.Context) ([]byte, bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		refuse(c, http.StatusRequestEntityTooLarge, "request.too_large", "La richiesta supera 64 KiB.")

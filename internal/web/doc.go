@@ -5,7 +5,8 @@
 //
 //	a trace id, the security headers, the access log, recovery from panics
 //	404, 405         there is such an operation
-//	401, 403         somebody we know, who may ask for it ([Config.Admit])
+//	401, 403         somebody we know, who may ask for it ([Config.Admit],
+//	                 [Config.AdmitSigned], whose requests come once)
 //	415, 413, 400    a JSON body of bounded size, without double keys or a tail
 //	422              parameters and body are what the document says
 //

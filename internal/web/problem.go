@@ -24,12 +24,34 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable: http.StatusServiceUnavailable,
 }
 
-// The two codes under which Forbidden means "we do not know you", which HTTP
-// calls 401, and not "you may not".
+// SchemeSignature is the security scheme under which a document admits those who
+// sign.
+const SchemeSignature = "signature"
+
+// The codes under which Forbidden means "we do not know you", which HTTP calls
+// 401, and not "you may not".
 const (
-	codeNoToken  = "auth.missing"
-	codeBadToken = "auth.bad_token"
+	codeNoToken      = "auth.missing"
+	codeBadToken     = "auth.bad_token"
+	codeUnsigned     = "auth.unsigned"
+	codeUnknownKey   = "auth.unknown_key"
+	codeBadSignature = "auth.bad_signature"
+	codeUncovered    = "auth.uncovered"
+	codeBadDigest    = "auth.bad_digest"
+	codeClockSkew    = "auth.clock_skew"
+	codeExpired      = "auth.expired"
+	codeChallenge    = "auth.challenge"
+	codeReplayed     = "auth.replayed"
 )
+
+// challenges is how a 401 says what would do (RFC 9110 §11.6.1), by code. There
+// is no registered scheme for message signatures; RFC 9421 §5.1 would have us
+// repeat the profile, which the document tells better.
+var challenges = map[string]string{
+	codeNoToken: "Bearer", codeBadToken: "Bearer",
+	codeUnsigned: "Signature", codeUnknownKey: "Signature", codeBadSignature: "Signature", codeUncovered: "Signature", codeBadDigest: "Signature",
+	codeClockSkew: "Signature", codeExpired: "Signature", codeChallenge: "Signature", codeReplayed: "Signature",
+}
 
 // BadToken is the answer to a token that nobody holds.
 func BadToken() error {
@@ -50,6 +72,10 @@ type problem struct {
 	Detail string  `json:"detail"`
 	Trace  string  `json:"trace"` // finds the log line
 	Errors []field `json:"errors,omitempty"`
+
+	// What lets a signer mend its next request.
+	ServerTime string `json:"server_time,omitempty"` // with auth.clock_skew and auth.expired
+	Challenge  string `json:"challenge,omitempty"`   // with auth.challenge
 }
 
 // field tells what is wrong with one member of the body (Pointer, RFC 6901) or
@@ -72,9 +98,16 @@ func (s *Server) Fail(c *gin.Context, err error) {
 		e = fault.Of(nil) // the client learns nothing about our insides
 	}
 	status := statuses[e.Kind]
-	if e.Code == codeNoToken || e.Code == codeBadToken {
+	p := problem{Code: e.Code, Detail: e.Detail}
+	if challenge, ok := challenges[e.Code]; ok {
 		status = http.StatusUnauthorized
-		c.Header("WWW-Authenticate", "Bearer")
+		c.Header("WWW-Authenticate", challenge)
+	}
+	switch e.Code {
+	case codeClockSkew, codeExpired:
+		p.ServerTime = s.now().UTC().Format(time.RFC3339Nano)
+	case codeChallenge:
+		p.Challenge = s.replays.challenge
 	}
 	if e.Kind == fault.Unavailable {
 		c.Header("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
@@ -82,14 +115,19 @@ func (s *Server) Fail(c *gin.Context, err error) {
 	if status >= http.StatusInternalServerError && !gone {
 		s.log.ErrorContext(c.Request.Context(), "request failed", "route", c.FullPath(), "trace", trace(c), "err", err)
 	}
-	refuse(c, status, e.Code, e.Detail)
+	refuseWith(c, status, p)
 }
 
 // refuse writes a problem and ends the request.
 func refuse(c *gin.Context, status int, code, detail string, fields ...field) {
+	refuseWith(c, status, problem{Code: code, Detail: detail, Errors: fields})
+}
+
+func refuseWith(c *gin.Context, status int, p problem) {
 	c.Abort()
-	c.Set(keyCode, code)
-	body, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, code, detail, trace(c), fields})
+	c.Set(keyCode, p.Code)
+	p.Type, p.Title, p.Status, p.Trace = "about:blank", http.StatusText(status), status, trace(c)
+	body, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // impossible: strings and a number
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,10 @@ type Config struct {
 	// call. The handler gets the context it returns. A token that nobody holds is
 	// [BadToken]; anything else that is fault.Forbidden is a 403.
 	Admit func(ctx context.Context, token string, call Call) (context.Context, error)
+
+	// AdmitSigned is Admit for whoever signs, where the document has the security
+	// scheme "signature". It must find the key and call [Signature.Verify].
+	AdmitSigned func(ctx context.Context, s *Signature, call Call) (context.Context, error)
 }
 
 // Call is what a caller wants, as far as that decides whether they may.
@@ -45,6 +50,8 @@ type Server struct {
 	random     io.Reader
 	now        func() time.Time
 	admit      func(context.Context, string, Call) (context.Context, error)
+	signed     func(context.Context, *Signature, Call) (context.Context, error)
+	replays    *replays
 	operations map[string]operation
 }
 
@@ -55,8 +62,13 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	replays, err := newReplays(cfg.Random)
+	if err != nil {
+		return nil, err
+	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{engine: gin.New(), log: cfg.Log, random: cfg.Random, now: cfg.Now, admit: cfg.Admit, operations: operations}
+	s := &Server{engine: gin.New(), log: cfg.Log, random: cfg.Random, now: cfg.Now, admit: cfg.Admit, signed: cfg.AdmitSigned,
+		replays: replays, operations: operations}
 	e := s.engine
 	if err := e.SetTrustedProxies(nil); err != nil { // addresses are not used, so no header may forge one
 		return nil, fmt.Errorf("trusted proxies: %w", err)
@@ -152,18 +164,33 @@ func (s *Server) recover(c *gin.Context) {
 // maxToken is far above our own tokens: 256 bits in base64 and a prefix.
 const maxToken = 200
 
-// authenticate asks Admit, unless the document says that anybody may call.
+// authenticate asks Admit or AdmitSigned, unless the document says that anybody
+// may call. A caller who need not say who it is, and signs all the same, is left
+// to the handler: see [SignatureOf].
 func (s *Server) authenticate(c *gin.Context) {
 	op := s.operations[routeKey(c.Request.Method, c.FullPath())]
 	if op.Operation == nil {
 		s.Fail(c, fmt.Errorf("route %s is not in the document", c.FullPath())) // nothing is open by mistake
 		return
 	}
-	if len(op.schemes) == 0 {
-		return
+	call := Call{Operation: op.OperationID, Schemes: op.schemes, Creditor: c.Param("cf")}
+	maySign := slices.Contains(op.schemes, SchemeSignature)
+	switch {
+	case maySign && signed(c.Request.Header):
+		s.checkSignature(c, op, call)
+	case op.open:
+	default:
+		s.checkToken(c, maySign, call)
 	}
+}
+
+func (s *Server) checkToken(c *gin.Context, maySign bool, call Call) {
 	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		if maySign {
+			s.Fail(c, fault.New(fault.Forbidden, codeUnsigned, "La richiesta deve essere firmata."))
+			return
+		}
 		s.Fail(c, fault.New(fault.Forbidden, codeNoToken, "Mancano le credenziali: serve l'intestazione Authorization con un token Bearer."))
 		return
 	}
@@ -171,10 +198,52 @@ func (s *Server) authenticate(c *gin.Context) {
 		s.Fail(c, BadToken())
 		return
 	}
-	ctx, err := s.admit(c.Request.Context(), token, Call{Operation: op.OperationID, Schemes: op.schemes, Creditor: c.Param("cf")})
+	ctx, err := s.admit(c.Request.Context(), token, call)
 	if err != nil {
 		s.Fail(c, err)
 		return
+	}
+	c.Request = c.Request.WithContext(ctx)
+}
+
+type signatureKey struct{}
+
+// SignatureOf returns the signature of a request to an operation that is open to
+// all: of good form and never seen before, but by a key that the handler must
+// find and check. nil if it was not signed.
+func SignatureOf(ctx context.Context) *Signature {
+	s, _ := ctx.Value(signatureKey{}).(*Signature)
+	return s
+}
+
+// checkSignature reads the body too: what is signed is its digest.
+func (s *Server) checkSignature(c *gin.Context, op operation, call Call) {
+	var body []byte
+	if op.body != nil {
+		var ok bool
+		if body, ok = readAll(c); !ok {
+			return
+		}
+		c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	now := s.now()
+	sig, err := readSignature(c.Request, body, now)
+	if err == nil {
+		err = s.replays.challenged(sig)
+	}
+	if err != nil {
+		s.Fail(c, err)
+		return
+	}
+	ctx := context.WithValue(c.Request.Context(), signatureKey{}, sig)
+	if !op.open {
+		if ctx, err = s.signed(ctx, sig, call); err == nil {
+			err = s.replays.take(sig, now)
+		}
+		if err != nil {
+			s.Fail(c, err)
+			return
+		}
 	}
 	c.Request = c.Request.WithContext(ctx)
 }

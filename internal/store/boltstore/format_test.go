@@ -35,6 +35,8 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.Operator{Creditor: "C", ID: "O", Name: "N", Token: d, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"invited","Invite":"`+dHex+`","InviteBy":`+when+`,"Token":"","Version":3,"Changed":`+when+`}`,
 		multe.Device{Creditor: "C", ID: "D", Name: "N", State: multe.DeviceInvited, Invite: d, InviteBy: at, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"enrolled","Invite":"","InviteBy":"0001-01-01T00:00:00Z","Token":"`+dHex+`","Key":"K","Bearer":true,"Version":3,"Changed":`+when+`}`,
+		multe.Device{Creditor: "C", ID: "D", Name: "N", State: multe.DeviceEnrolled, Token: d, Key: "K", Bearer: true, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Position":"P","Number":"301000000000004992","State":"void","Device":"D","Lease":"L","Verbale":"V","Reason":"161","UpstreamCents":5,"UpstreamDebtor":true,"Version":3,"Changed":`+when+`}`,
 		multe.Code{Creditor: "C", Position: "P", Number: n, State: multe.CodeVoid, Device: "D", Lease: "L", Verbale: "V", Reason: "161", UpstreamCents: 5, UpstreamDebtor: true, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Device":"D","ID":"L","Want":2,"Positions":["P"],"At":`+when+`,"Version":3}`,

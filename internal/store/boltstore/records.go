@@ -348,6 +348,10 @@ func (r reader) Lease(c multe.CreditorID, d multe.DeviceID, id multe.LeaseID) (m
 	return leases.get(r.tx, keyOf(string(c), string(d), string(id)))
 }
 
+func (r reader) LeasesOf(c multe.CreditorID, d multe.DeviceID, after multe.LeaseID, limit int) ([]multe.Lease, error) {
+	return leases.list(r.tx, nil, keyOf(string(c), string(d)), keyOf(string(c), string(d), string(after)), limit)
+}
+
 func (r reader) Verbale(c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, error) {
 	return verbali.get(r.tx, keyOf(string(c), string(id)))
 }

@@ -57,7 +57,7 @@ func verbale(c multe.CreditorID, id string) multe.Verbale {
 }
 
 func device(c multe.CreditorID, id string) multe.Device {
-	return multe.Device{Creditor: c, ID: multe.DeviceID(id), Name: "Palmare 1", State: multe.DeviceInvited,
+	return multe.Device{Creditor: c, ID: multe.DeviceID(id), Name: "Palmare 1", State: multe.DeviceInvited, Bearer: true, Key: "key",
 		Invite: digest("invite " + string(c) + id), InviteBy: noon, Version: 1, Changed: noon}
 }
 

@@ -93,6 +93,11 @@ func scans() []scan {
 		}, func(r store.Reader, c multe.CreditorID, after multe.PositionID, limit int) ([]multe.Code, error) {
 			return r.CodesOf(c, "D1", multe.CodeAssigned, after, limit)
 		}, position),
+		idScan("LeasesOf", func(tx store.Tx, c multe.CreditorID, id string) error {
+			return tx.PutLease(multe.Lease{Creditor: c, Device: "D1", ID: multe.LeaseID(id), Version: 1})
+		}, func(r store.Reader, c multe.CreditorID, after multe.LeaseID, limit int) ([]multe.Lease, error) {
+			return r.LeasesOf(c, "D1", after, limit)
+		}, func(l multe.Lease) multe.LeaseID { return l.ID }),
 		idScan("Verbali", func(tx store.Tx, c multe.CreditorID, id string) error { return tx.PutVerbale(verbale(c, id)) },
 			store.Reader.Verbali, verbaleID),
 		idScan("VerbaliOf", func(tx store.Tx, c multe.CreditorID, id string) error { return tx.PutVerbale(verbale(c, id)) },
