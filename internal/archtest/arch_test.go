@@ -53,7 +53,8 @@ var arrows = map[string]string{
 	"internal/store/pgstore":   useCase,
 	"internal/store/storetest": useCase,
 	"internal/ppay":            "internal/fault internal/multe internal/avviso wsdl/epaywso",
-	"internal/ppay/interop":    "",                                                 // tests only
+	"internal/ppay/interop":    "", // tests only
+	"internal/ppay/rest":       "internal/fault internal/multe internal/avviso internal/ppay",
 	"internal/ppay/ppaysim":    "internal/fault internal/avviso wsdl wsdl/epaywso", // a stranger to our domain: it must not share our mistakes
 	"wsdl":                     "",
 	"wsdl/epaygen":             "",
@@ -77,7 +78,7 @@ var arrows = map[string]string{
 	"internal/config": "internal/fault internal/multe",
 	"internal/app":    anyone,
 	"internal/demo":   "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim",
-	"cmd/preavviso":   "internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf",
+	"cmd/preavviso":   "internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
 	"cmd/ppaysim":     "internal/ppay/ppaysim internal/config internal/fault",
 
 	"internal/archtest": "",
