@@ -24,7 +24,11 @@ type payee struct {
 func (s *sheet) payment(w words, to payee, p paid, what string, y float64) {
 	const col, code = 59.0, 94.2
 	s.heading(w, y, "payment", what)
-	s.both(w, regular(8), margin, y+41.5, col-margin-8, "scan")
+	scan, wide := regular(8), col-margin-8
+	if w.other != nil {
+		scan, wide = regular(6.5), col-margin-3
+	}
+	s.both(w, scan, margin, y+41.5, wide, "scan")
 
 	s.begin(sectionPay)
 	if p.qr.Side() > 0 {
@@ -35,12 +39,12 @@ func (s *sheet) payment(w words, to payee, p paid, what string, y float64) {
 	s.pair(w, "creditor_label", col, y+22.8, rightEdge-col, to.creditor.Name)
 	s.pair(w, "object", col, y+32.1, rightEdge-col, p.causale)
 	if to.creditor.CBILL != "" {
-		s.label(w, regular(8), col, y+43.4, code-col-2, "cbill")
+		s.stacked(w, col, y+43.4, code-col-2, "cbill", false)
 		s.line(mono(10), col, y+47.6, to.creditor.CBILL)
 	}
-	s.label(w, regular(8), code, y+43.4, 55, "code")
+	s.stacked(w, code, y+43.4, 55, "code", false)
 	s.line(mono(10), code, y+47.6, p.number.Grouped())
-	s.labelEnd(w, regular(8), rightEdge, y+43.4, 50, "creditor_cf")
+	s.stacked(w, rightEdge, y+43.4, 50, "creditor_cf", true)
 	s.lineRight(mono(10), rightEdge, y+47.6, to.creditor.CF)
 	s.end()
 }
@@ -65,15 +69,15 @@ func (s *sheet) bollettino(w words, to payee, p paid, what string, y float64) {
 	for i, row := range []struct{ key, value string }{
 		{"holder", c.PostalHolder}, {"debtor_label", to.debtor}, {"object", p.causale},
 	} {
-		top := y + 22.5 + 5.5*float64(i)
-		s.label(w, regular(8), col, top, 34, row.key)
+		top := y + 21.5 + 5.8*float64(i)
+		s.stacked(w, col, top, 34, row.key, false)
 		s.fit(bold(8), col+35, top, edge-col-35, row.value)
 	}
-	s.label(w, regular(8), col, y+41.5, 54, "code")
+	s.stacked(w, col, y+41.5, 54, "code", false)
 	s.line(mono(10), col, y+45.2, p.number.Grouped())
-	s.label(w, regular(8), 115.7, y+41.5, 14, "kind")
+	s.stacked(w, 115.7, y+41.5, 14, "kind", false)
 	s.line(mono(10), 115.7, y+45.2, "P1")
-	s.labelEnd(w, regular(8), edge, y+41.5, 36, "creditor_cf")
+	s.stacked(w, edge, y+41.5, 37, "creditor_cf", true)
 	s.lineRight(mono(10), edge, y+45.2, c.CF)
 	s.end()
 

@@ -34,6 +34,7 @@ type canvas interface {
 const (
 	sectionPay    = "Pay"
 	sectionPostal = "Postal"
+	sectionBars   = "Bars"
 )
 
 // content is the content stream of a page.

@@ -42,6 +42,8 @@ type reading struct {
 	symbols []drawn    // of the section
 	amounts []string   // written outside of sections
 	owed    []string   // what the symbols ask for, as written
+	texts   []string   // written outside of sections
+	barred  []string   // what bars say
 	path    []run      // since the last painting
 	grid    [6]float64 // of q … Q
 	inGrid  bool
@@ -78,6 +80,11 @@ func (r *reading) page(stream []byte) error {
 			return errors.New("amount of a symbol is not among those of the page")
 		}
 	}
+	for _, b := range r.barred {
+		if !slices.ContainsFunc(r.texts, func(t string) bool { return t == b || strings.HasSuffix(t, " "+b) }) {
+			return errors.New("what the bars say is not printed on the page")
+		}
+	}
 	return nil
 }
 
@@ -103,6 +110,7 @@ func (r *reading) operator(op string, args []token) error {
 		case r.section != "" && r.font == "/F2":
 			r.figures = append(r.figures, t)
 		case r.section == "":
+			r.texts = append(r.texts, t)
 			if m := italianAmount.FindStringSubmatch(t); m != nil {
 				r.amounts = append(r.amounts, m[1])
 			}
@@ -135,6 +143,11 @@ func (r *reading) operator(op string, args []token) error {
 func (r *reading) compare() error {
 	if len(r.symbols) != 1 {
 		return fmt.Errorf("%d symbols in section %s, want one", len(r.symbols), r.section)
+	}
+	if r.section == "/"+sectionBars {
+		text, err := symbol.ReadCode128(r.symbols[0].bars())
+		r.barred = append(r.barred, text)
+		return err
 	}
 	m, err := r.symbols[0].matrix()
 	if err != nil {
@@ -228,6 +241,22 @@ func (d drawn) matrix() (symbol.Matrix, error) {
 		}
 	}
 	return m, nil
+}
+
+// bars puts a path of one row back onto modules.
+func (d drawn) bars() symbol.Bars {
+	const widest = 1000
+	b := symbol.Bars{}
+	for _, r := range d.path {
+		if !(r.x >= float64(len(b)) && r.x+r.w <= widest && r.w >= 1) {
+			return nil // out of order: reads as nothing
+		}
+		b = append(b, make(symbol.Bars, int(r.x)-len(b))...)
+		for range int(r.w) {
+			b = append(b, true)
+		}
+	}
+	return b
 }
 
 // A token of a content stream, as far as we write them.

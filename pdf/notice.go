@@ -48,10 +48,20 @@ type Creditor struct {
 	PosteAuthorisation string // "AUT. DB/…"; up to 60
 }
 
-// Debtor is who owes, if known.
+// Debtor is who owes, if known. Name and address are cut where they are longer,
+// as the guide has it: nobody is spared a notice by a long name.
 type Debtor struct {
-	Name string // up to 70
-	CF   string // 11 digits or 16 letters and digits
+	Name    string // up to 70
+	CF      string // 11 digits or 16 letters and digits
+	Address string // up to 140; not on a preavviso
+}
+
+func (d *Debtor) fields() []field {
+	return []field{
+		{"nome del destinatario", &d.Name, 70, cut},
+		{"codice fiscale del destinatario", &d.CF, 16, optional},
+		{"indirizzo del destinatario", &d.Address, 140, cut},
+	}
 }
 
 // Step is one amount and the last day on which it is enough. Exactly one of By
@@ -96,11 +106,20 @@ const (
 
 // field is one text of a notice with its limits.
 type field struct {
-	name     string // as the clerk knows it
-	text     *string
-	max      int
-	required bool
+	name string // as the clerk knows it
+	text *string
+	max  int
+	need need
 }
+
+// need is what becomes of a field that is empty or too long.
+type need int
+
+const (
+	required need = iota // neither empty nor longer
+	optional             // may be empty
+	cut                  // may be empty, and longer texts end in an ellipsis
+)
 
 // prepare makes all texts printable where they are, or says which of them is
 // missing, too long or not printable.
@@ -110,8 +129,10 @@ func prepare(fields []field) error {
 		switch {
 		case !ok:
 			return invalid("bad_character", "Il campo «%s» contiene caratteri che non si possono stampare.", f.name)
-		case t == "" && f.required:
+		case t == "" && f.need == required:
 			return invalid("missing_field", "Manca il campo «%s».", f.name)
+		case len([]rune(t)) > f.max && f.need == cut:
+			t = strings.TrimRight(string([]rune(t)[:f.max-1]), " ") + "…"
 		case len([]rune(t)) > f.max:
 			return invalid("too_long", "Il campo «%s» supera i %d caratteri.", f.name, f.max)
 		case noValue[strings.ToLower(t)]:
@@ -134,17 +155,21 @@ func (c *Creditor) fields() []field {
 	if n := len(c.PostalAccount); n > 0 {
 		c.PostalAccount = strings.Repeat("0", max(0, accountLen-n)) + c.PostalAccount
 	}
+	holder := optional
+	if c.postal() {
+		holder = required
+	}
 	return []field{
-		{"ente creditore", &c.Name, 100, true},
-		{"settore dell'ente", &c.Settore, 50, false},
-		{"informazioni dell'ente", &c.Info, 100, false},
-		{"contatti dell'ente", &c.Contacts, 100, false},
-		{"informativa privacy", &c.Privacy, 100, false},
-		{"codice fiscale dell'ente", &c.CF, 11, true},
-		{"codice CBILL", &c.CBILL, 10, false},
-		{"conto corrente postale", &c.PostalAccount, accountLen, false},
-		{"intestatario del conto", &c.PostalHolder, 50, c.postal()},
-		{"autorizzazione Poste", &c.PosteAuthorisation, 60, false},
+		{"ente creditore", &c.Name, 100, required},
+		{"settore dell'ente", &c.Settore, 50, optional},
+		{"informazioni dell'ente", &c.Info, 100, optional},
+		{"contatti dell'ente", &c.Contacts, 100, optional},
+		{"informativa privacy", &c.Privacy, 100, optional},
+		{"codice fiscale dell'ente", &c.CF, 11, required},
+		{"codice CBILL", &c.CBILL, 10, optional},
+		{"conto corrente postale", &c.PostalAccount, accountLen, optional},
+		{"intestatario del conto", &c.PostalHolder, 50, holder},
+		{"autorizzazione Poste", &c.PosteAuthorisation, 60, optional},
 	}
 }
 
@@ -160,23 +185,22 @@ func checkAmount(c avviso.Cents) error {
 func (p Notice) prepared() (Notice, error) {
 	p.Steps = append([]Step(nil), p.Steps...)
 	fields := append(p.Creditor.fields(),
-		field{"numero del preavviso", &p.Reference, 40, true},
-		field{"luogo", &p.Place, 150, true},
-		field{"targa", &p.Plate, 20, true},
-		field{"veicolo", &p.Vehicle, 80, false},
-		field{"norma violata", &p.Norm, 100, true},
-		field{"descrizione della violazione", &p.Violation, 600, true},
-		field{"matricola dell'agente", &p.Warden, 40, true},
-		field{"causale", &p.Causale, 100, true},
-		field{"nome del destinatario", &p.Debtor.Name, 70, false},
-		field{"codice fiscale del destinatario", &p.Debtor.CF, 16, false},
+		field{"numero del preavviso", &p.Reference, 40, required},
+		field{"luogo", &p.Place, 150, required},
+		field{"targa", &p.Plate, 20, required},
+		field{"veicolo", &p.Vehicle, 80, optional},
+		field{"norma violata", &p.Norm, 100, required},
+		field{"descrizione della violazione", &p.Violation, 600, required},
+		field{"matricola dell'agente", &p.Warden, 40, required},
+		field{"causale", &p.Causale, 100, required},
 	)
+	fields = append(fields, p.Debtor.fields()...)
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		if s.By.IsZero() == (strings.TrimSpace(s.Term) == "") {
 			return Notice{}, invalid("bad_term", "Ogni importo deve avere una scadenza: o una data o un termine.")
 		}
-		fields = append(fields, field{"descrizione dell'importo", &s.Label, 50, true}, field{"termine di pagamento", &s.Term, 80, false})
+		fields = append(fields, field{"descrizione dell'importo", &s.Label, 50, required}, field{"termine di pagamento", &s.Term, 80, optional})
 	}
 	if err := prepare(fields); err != nil {
 		return Notice{}, err

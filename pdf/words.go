@@ -54,13 +54,24 @@ func (s *sheet) label(words words, f face, x, y, w float64, key string) {
 	s.in(second, func() { s.fit(f, x+at, y, w-at, other) })
 }
 
-// labelEnd is label, but ends at x.
-func (s *sheet) labelEnd(words words, f face, x, y, w float64, key string) {
-	all := words.get(key)
-	if other := words.second(key); other != "" {
-		all += " / " + other
+// stacked writes a label whose room is a column: with a second language the
+// Italian goes up a line. x is where it begins, or ends if end is set.
+func (s *sheet) stacked(w words, x, y, width float64, key string, end bool) {
+	const size, smaller = 8.0, 7.0
+	put := func(f face, y float64, t string) {
+		at := x
+		if end {
+			at -= min(width, s.width(f, t))
+		}
+		s.fit(f, at, y, width+0.01, t)
 	}
-	s.label(words, f, x-min(w, s.width(f, all)), y, min(w, s.width(f, all))+0.01, key)
+	other := w.second(key)
+	if other == "" {
+		put(regular(size), y, w.get(key))
+		return
+	}
+	put(regular(smaller), y-2.4, w.get(key))
+	s.in(second, func() { put(regular(smaller), y+0.5, other) })
 }
 
 // heading writes the bar of a section; what stands at its right is already in

@@ -11,5 +11,5 @@
 //	Data Matrix gozxing                           this package
 //	Code 128   boombuler                          gozxing
 //
-// internal/docs/adr/0020-print-writer.md has the reasons and the figures.
+// internal/docs/adr/0008-print-writer.md has the reasons and the figures.
 package symbol

@@ -61,9 +61,13 @@ type Template struct {
 }
 
 // Get returns a text with its {placeholders} filled from pairs of name and value.
-// A name that is not there is left out, as [Parse] has seen to it that none is.
+// A key that is not there, which [Parse] makes impossible for the keys of the
+// built-in texts, shows as itself in braces.
 func (t *Template) Get(key string, pairs ...string) string {
-	s := t.Texts[key]
+	s, ok := t.Texts[key]
+	if !ok {
+		return "{" + key + "}"
+	}
 	if len(pairs) == 0 {
 		return s
 	}
