@@ -40,8 +40,8 @@ const (
 )
 
 type options struct {
-	listen, data, enti, user, passwordFile string
-	settings                               ppaysim.Settings
+	listen, data, enti, user, passwordFile, scenario string
+	settings                                         ppaysim.Settings
 }
 
 // run returns the exit status.
@@ -70,8 +70,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8090", "`address` of the SOAP endpoint and of the control API")
 	fs.StringVar(&o.data, "data", "ppaysim.db", "database `file`")
 	fs.StringVar(&o.enti, "enti", "", "`file` of creditors, as PUT /control/v1/enti takes it")
-	fs.StringVar(&o.user, "user", "", "`name` SOAP callers must show (HTTP Basic)")
+	fs.StringVar(&o.scenario, "scenario", "", "`file` of timed steps to play; samples are in cmd/ppaysim/scenarios")
+	fs.StringVar(&o.user, "user", "", "`name` SOAP callers must show")
 	fs.StringVar(&o.passwordFile, "password-file", "", "`file` with the password SOAP callers must show")
+	fs.StringVar(&o.settings.Auth, "auth", o.settings.Auth, "`how` SOAP callers show it: none, basic, wss or both (default basic with --user, none without)")
+	fs.BoolVar(&o.settings.Lenient, "lenient", o.settings.Lenient, "read requests that no schema allows")
 	fs.TextVar(&o.settings.DelayMin, "delay-min", o.settings.DelayMin, "shortest `time` from acceptance to elaboration")
 	fs.TextVar(&o.settings.DelayMax, "delay-max", o.settings.DelayMax, "longest `time` from acceptance to elaboration")
 	fs.TextVar(&o.settings.NotifyEvery, "notify-every", o.settings.NotifyEvery, "`time` between runs of the notification job; 0s: only when asked")
@@ -94,6 +97,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	if err := o.settings.Check(); err != nil {
 		return options{}, err
+	}
+	if o.user == "" && o.settings.Auth != "" && o.settings.Auth != ppaysim.AuthNone {
+		return options{}, errors.New("auth: want user and password-file")
 	}
 	if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		return options{}, fmt.Errorf("listen: want host:port: %w", err)
@@ -138,6 +144,16 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (
 	if err != nil {
 		return err
 	}
+	var scenario ppaysim.Scenario
+	if o.scenario != "" {
+		raw, err := os.ReadFile(o.scenario)
+		if err != nil {
+			return fmt.Errorf("reading the scenario: %w", err)
+		}
+		if scenario, err = ppaysim.ParseScenario(raw); err != nil {
+			return fmt.Errorf("%s: %w", o.scenario, err)
+		}
+	}
 	sim, err := ppaysim.Open(o.data, cfg)
 	if err != nil {
 		return err
@@ -148,8 +164,15 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	ran := make(chan error, 1)
+	ran, played := make(chan error, 1), make(chan error, 1)
 	go func() { ran <- sim.Run(ctx) }()
+	if o.scenario != "" {
+		go func() {
+			if err := sim.Play(ctx, scenario); err != nil {
+				played <- err
+			}
+		}()
+	}
 	defer func() { stop(); err = errors.Join(err, <-ran) }()
 
 	srv := &http.Server{Handler: sim.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
@@ -159,6 +182,8 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (
 	select {
 	case err := <-served:
 		return err
+	case err := <-played:
+		return errors.Join(err, srv.Close())
 	case <-ctx.Done():
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)

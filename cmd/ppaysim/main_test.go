@@ -41,7 +41,7 @@ func TestServe(t *testing.T) {
 	done := make(chan int, 1)
 	var log bytes.Buffer
 	go func() {
-		done <- run(ctx, []string{"-listen", "127.0.0.1:0", "-data", filepath.Join(t.TempDir(), "db"), "--enti", enti}, w, &log)
+		done <- run(ctx, []string{"-listen", "127.0.0.1:0", "-data", filepath.Join(t.TempDir(), "db"), "--enti", enti, "--scenario", "scenarios/happy-day.yaml"}, w, &log)
 		w.Close()
 	}()
 	line := make([]byte, 200)

@@ -92,7 +92,7 @@ var modules = map[string]string{
 	"github.com/boombuler/barcode":    "internal/symbol",
 	"github.com/getkin/kin-openapi":   "internal/web internal/web/webtest api firmware-api",
 	"github.com/gin-gonic/gin":        "internal/web api firmware-api internal/backoffice internal/app",
-	"github.com/goccy/go-yaml":        "internal/cds",
+	"github.com/goccy/go-yaml":        "internal/cds internal/ppay/ppaysim",
 	"github.com/google/go-cmp":        "internal/store/storetest",
 	"github.com/hooklift/gowsdl":      "wsdl/epaygen wsdl/epaywso",
 	"github.com/jackc/pgx":            "internal/store/pgstore",

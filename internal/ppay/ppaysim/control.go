@@ -301,13 +301,14 @@ func (s *Sim) putSettings(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return s.change(func(now Settings) (Settings, error) {
-		err := unmarshal(raw, &now)
+		next, err := patch(now, raw)
 		if err == nil {
-			if bad := now.Check(); bad != nil {
-				err = badRequest(bad.Error())
-			}
+			err = next.Check()
 		}
-		return now, err
+		if err != nil {
+			return now, badRequest(err.Error())
+		}
+		return next, nil
 	})
 }
 
@@ -327,46 +328,65 @@ func (s *Sim) getClock(*http.Request) (any, error) {
 	return c, err
 }
 
-// putClock sets the offset, or moves it so that it is a certain time now, or by
-// a duration. Delays and retries do not notice.
-func (s *Sim) putClock(r *http.Request) (any, error) {
-	var in struct {
-		Now     time.Time `json:"now"`
-		Offset  *Duration `json:"offset"`
-		Advance *Duration `json:"advance"`
-	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
+// A clockMove sets platform time, or moves it. One of its fields is there.
+type clockMove struct {
+	Now     time.Time `json:"now"`
+	Offset  *Duration `json:"offset"`
+	Advance *Duration `json:"advance"`
+}
+
+func (m clockMove) check() error {
 	given := 0
-	for _, g := range []bool{!in.Now.IsZero(), in.Offset != nil, in.Advance != nil} {
+	for _, g := range []bool{!m.Now.IsZero(), m.Offset != nil, m.Advance != nil} {
 		if g {
 			given++
 		}
 	}
 	if given != 1 {
-		return nil, badRequest("want one of now, offset, advance")
+		return errors.New("want one of now, offset, advance")
 	}
+	return nil
+}
+
+// putClock sets the offset, or moves it so that it is a certain time now, or by
+// a duration. Delays and retries do not notice.
+func (s *Sim) putClock(r *http.Request) (any, error) {
+	var in clockMove
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
+		return nil, badRequest(err.Error())
+	}
+	if err := s.moveClock(in); err != nil {
+		return nil, err
+	}
+	return s.getClock(r)
+}
+
+// moveClock moves what the back end takes for today.
+//
+// parity:S22 IUVSRV/util/Utility.java:21-67
+func (s *Sim) moveClock(m clockMove) error {
 	err := s.update(func(t tx) error {
 		d, err := t.offset()
 		if err != nil {
 			return err
 		}
 		switch {
-		case in.Offset != nil:
-			d = time.Duration(*in.Offset)
-		case in.Advance != nil:
-			d += time.Duration(*in.Advance)
+		case m.Offset != nil:
+			d = time.Duration(*m.Offset)
+		case m.Advance != nil:
+			d += time.Duration(*m.Advance)
 		default:
-			d = in.Now.Sub(s.now())
+			d = m.Now.Sub(s.now())
 		}
 		return put(t, bMeta, []byte(kOffset), d)
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.log.Info("clock moved")
 	}
-	s.log.Info("clock moved")
-	return s.getClock(r)
+	return err
 }
 
 func (s *Sim) postNotify(*http.Request) (any, error) {

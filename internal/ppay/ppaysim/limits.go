@@ -26,6 +26,9 @@ const (
 	maxPage = 1_000
 	// maxPageBytes ends a page of messages early; one message is far smaller.
 	maxPageBytes = 16 << 20
+	// maxScenario and maxLine are far above a scenario written by hand.
+	maxScenario = 64 << 10
+	maxLine     = 1000
 	// maxWrites is how much of its own history a position remembers; its
 	// counters go on.
 	maxWrites = 100

@@ -222,7 +222,9 @@ func TestS3Authentication(t *testing.T) {
 // TestS3NothingInTheFile: a list that waits, and all that was recorded, without
 // the password of its caller.
 func TestS3NothingInTheFile(t *testing.T) {
-	w := newWorld(t, func(s *ppaysim.Settings) { s.DelayMin, s.DelayMax = ppaysim.Duration(time.Hour), ppaysim.Duration(time.Hour) })
+	w := newWorld(t, func(s *ppaysim.Settings) {
+		s.DelayMin, s.DelayMax = ppaysim.Duration(time.Hour), ppaysim.Duration(time.Hour)
+	})
 	w.cfg.User, w.cfg.Password = "comune", "parola-segreta"
 	w.restart()
 	w.must("PUT", "settings", `{"auth":"wss"}`)
@@ -406,7 +408,9 @@ func TestS16Esiti(t *testing.T) {
 // past lists and messages that wait, and past a creditor that does not listen.
 func TestS1EsitoBeforeTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := bubble(t, func(s *ppaysim.Settings) { s.DelayMin, s.DelayMax = ppaysim.Duration(time.Hour), ppaysim.Duration(time.Hour) })
+		w := bubble(t, func(s *ppaysim.Settings) {
+			s.DelayMin, s.DelayMax = ppaysim.Duration(time.Hour), ppaysim.Duration(time.Hour)
+		})
 		w.queue(update("WAITS", void("X", "")))
 		w.must("PUT", "settings", `{"esito_first_next":1}`)
 		w.queue(update("FIRST", void("X", "")))
