@@ -136,12 +136,15 @@ func (s *security) place() string {
 	return ""
 }
 
+// passwordElement is not kept, of whatever namespace it is.
+const passwordElement = "Password"
+
 // token hears a token of the header; offset is where it ends.
 func (s *security) token(t xml.Token, offset int64) {
 	switch t := t.(type) {
 	case xml.StartElement:
 		s.path = append(s.path, t.Name)
-		if t.Name == (xml.Name{Space: wsseNS, Local: "Password"}) {
+		if t.Name.Local == passwordElement {
 			s.cuts = append(s.cuts, span{offset, -1})
 		}
 		if p := s.place(); p != "" {
@@ -156,7 +159,7 @@ func (s *security) token(t xml.Token, offset int64) {
 		}
 	case xml.EndElement:
 		s.path = s.path[:len(s.path)-1]
-		if t.Name == (xml.Name{Space: wsseNS, Local: "Password"}) {
+		if t.Name.Local == passwordElement {
 			for i := len(s.cuts) - 1; i >= 0; i-- {
 				if s.cuts[i].to < 0 {
 					s.cuts[i].to = offset
