@@ -213,7 +213,7 @@ func (b book) applied(ch multe.Change, o multe.Outcome) error {
 	if err := b.clear(next); err != nil {
 		return err
 	}
-	if ch.Kind == multe.ChangeRequest {
+	if ch.Kind == multe.ChangeRequest || ch.Kind == multe.ChangeVoid {
 		if err := b.close(kindOrphan, string(ch.Position)); err != nil {
 			return err
 		}

@@ -316,8 +316,8 @@ func (v Verbale) Settle(at time.Time) (Verbale, error) { return v.move("settle",
 // Cancel annuls the verbale in autotutela. The reason goes to the platform, and
 // must hold no personal data.
 func (v Verbale) Cancel(reason string, at time.Time) (Verbale, error) {
-	if reason == "" || checkText(reason, MaxReason) != nil {
-		return v, fault.New(fault.Invalid, "verbale.bad_reason", "La motivazione è obbligatoria, al massimo 400 caratteri.")
+	if _, err := ParseReason(reason); err != nil {
+		return v, err
 	}
 	next, err := v.move("cancel", at)
 	if err != nil {

@@ -139,7 +139,7 @@ func (p *Pool) shortage(ctx context.Context, c multe.CreditorID) (want, void int
 		if err != nil {
 			return err
 		}
-		void = counts[multe.CodeVoid]
+		void = counts[multe.CodeVoid] + counts[multe.CodeOrphaned]
 		if s := supply(counts); s < cr.PoolLow {
 			want = cr.PoolTarget - s
 		}
