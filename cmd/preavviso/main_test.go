@@ -11,5 +11,9 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: platform,
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"control": control, "field": field, "status": status},
+	})
 }

@@ -201,12 +201,13 @@ func Parse(name string, args, environ []string) (Service, []Setting, error) {
 }
 
 // fromEnv is our own because ff ignores unknown variables of our prefix: a
-// misspelt one would silently do nothing. PREAVVISO_TEST_… belongs to the tests.
+// misspelt one would silently do nothing. PREAVVISO_TEST_… belongs to the tests,
+// two others to «preavviso ppay».
 func fromEnv(fs *ff.FlagSet, origin map[string]string, environ []string) error {
 	for _, kv := range environ {
 		key, value, _ := strings.Cut(kv, "=")
 		name, ours := strings.CutPrefix(key, envPrefix+"_")
-		if !ours || strings.HasPrefix(name, "TEST_") {
+		if !ours || strings.HasPrefix(name, "TEST_") || name == "REST_ORG" || name == "REST_TYPE" {
 			continue
 		}
 		f, known := fs.GetFlag(strings.ToLower(strings.ReplaceAll(name, "_", "-")))

@@ -65,7 +65,7 @@ func unless(fine bool, format string, args ...any) error {
 // cannotSend makes an answer to the caller of what errors.Join collected.
 func cannotSend(err error) error {
 	why := strings.ReplaceAll(err.Error(), "\n", "; ")
-	return fault.Wrap(fault.Invalid, "ppay.cannot_send", "La richiesta a PiemontePAY non è valida: "+why+".", err)
+	return fault.New(fault.Invalid, "ppay.cannot_send", "La richiesta a PiemontePAY non è valida: "+why+".")
 }
 
 // check wants a whole payer.
@@ -94,7 +94,12 @@ func checkCents(name string, c *Cents, needed bool) error {
 	return unless(*c >= 0 && avviso.Cents(*c) <= avviso.MaxCents, "%s: da 0,00 a 999.999.999,99 euro", name)
 }
 
-func checkDates(from, to Date) error {
+func checkDates(from, to, due Date) error {
+	for _, d := range []Date{from, to, due} {
+		if !d.IsZero() && !d.exists() {
+			return errors.New("una data non esiste")
+		}
+	}
 	return unless(from.IsZero() || to.IsZero() || multe.Day(from).Compare(multe.Day(to)) <= 0, "dataFineValidita: viene prima di dataInizioValidita")
 }
 
@@ -133,7 +138,7 @@ func (p Spontaneous) check() error {
 
 func (p NewPosition) check() error {
 	return errors.Join(p.Payer.check(), checkID(p.ID), checkCausale(p.Causale, true), checkCents("importo", p.Cents, true),
-		checkDates(p.From, p.To), checkComponents("componentiPagamento", p.Cents, p.Components))
+		checkDates(p.From, p.To, p.Due), checkComponents("componentiPagamento", p.Cents, p.Components))
 }
 
 // check is of what creating and changing share.
@@ -147,7 +152,7 @@ func (p SharedPosition) check() error {
 		other[i] = c.Component
 	}
 	amounts := p.Cents != nil || p.MainCents != nil || p.OtherCents != nil
-	return errors.Join(append(errs, checkCausale(p.Causale, false), checkDates(p.From, p.To),
+	return errors.Join(append(errs, checkCausale(p.Causale, false), checkDates(p.From, p.To, p.Due),
 		checkCents("importoTotale", p.Cents, amounts), checkCents("importoTotaleEntePrimario", p.MainCents, amounts), checkCents("importoTotaleEntiSecondari", p.OtherCents, amounts),
 		unless(p.Cents == nil || p.MainCents == nil || p.OtherCents == nil || *p.Cents == *p.MainCents+*p.OtherCents, "importoTotale: non è la somma degli altri due"),
 		checkComponents("componentiPagamentoEntePrimario", p.MainCents, p.Components), checkComponents("componentiPagamentoEntiSecondari", p.OtherCents, other))...)
@@ -171,7 +176,7 @@ func (u Update) check() error {
 	for _, r := range u.References {
 		errs = append(errs, unless(strings.TrimSpace(r.Name) != "" && strings.TrimSpace(r.Value) != "", "riferimentiPagamento: servono nome e valore"))
 	}
-	return errors.Join(append(errs, checkCents("importo", u.Cents, false), checkCausale(u.Causale, false), checkDates(u.From, u.To),
+	return errors.Join(append(errs, checkCents("importo", u.Cents, false), checkCausale(u.Causale, false), checkDates(u.From, u.To, u.Due),
 		checkSum("componentiImporto", u.Cents, cents))...)
 }
 

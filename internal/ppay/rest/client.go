@@ -212,7 +212,7 @@ func send[Out, In any](ctx context.Context, c *Client, method, path string, inva
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
-		return out, cannotSend(err)
+		return out, fmt.Errorf("encoding a call: %w", err) // impossible: it was checked
 	}
 	return call[Out](ctx, c, method, path, body)
 }

@@ -480,7 +480,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		"ends too soon": {create(func(p *rest.NewPosition) {
 			p.From, p.To = rest.Date{Year: 2026, Month: 2, Day: 2}, rest.Date{Year: 2026, Month: 2, Day: 1}
 		}), "dataFineValidita"},
-		"no such day":      {create(func(p *rest.NewPosition) { p.To = rest.Date{Year: 2026, Month: 2, Day: 30} }), "day"},
+		"no such day":      {create(func(p *rest.NewPosition) { p.To = rest.Date{Year: 2026, Month: 2, Day: 30} }), "data non esiste"},
 		"components":       {create(func(p *rest.NewPosition) { p.Components = []rest.Component{{Cents: 2}} }), "somma"},
 		"year, no number":  {create(func(p *rest.NewPosition) { p.Components = []rest.Component{{Cents: 1, Year: 2026}} }), "numeroAccertamento"},
 		"update component": {update(rest.Update{Components: []rest.UpdateComponent{{Cents: 1, Causale: "x"}}}), "componentiImporto"},

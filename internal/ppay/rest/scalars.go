@@ -65,6 +65,11 @@ type Date multe.Day
 // IsZero reports whether there is no day; omitzero asks.
 func (d Date) IsZero() bool { return multe.Day(d).IsZero() }
 
+// exists reports whether the day is in the calendar, and in four digits.
+func (d Date) exists() bool {
+	return d.Year >= 1 && d.Year <= 9999 && multe.DayOf(multe.Day(d).Start()) == multe.Day(d)
+}
+
 // javaTime is RFC 3339 with milliseconds and an offset in digits, which all
 // versions of Jackson read.
 const javaTime = "2006-01-02T15:04:05.000-07:00"
@@ -72,7 +77,7 @@ const javaTime = "2006-01-02T15:04:05.000-07:00"
 // MarshalJSON writes the first instant of the day in Rome:
 // "2026-11-23T00:00:00.000+01:00".
 func (d Date) MarshalJSON() ([]byte, error) {
-	if d.Year < 1 || d.Year > 9999 || multe.DayOf(multe.Day(d).Start()) != multe.Day(d) {
+	if !d.exists() {
 		return nil, errors.New("no such day")
 	}
 	return json.Marshal(multe.Day(d).Start().Format(javaTime))
