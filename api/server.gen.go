@@ -75,6 +75,45 @@ func (e DeviceState) Valid() bool {
 	}
 }
 
+// Defines values for FlussoKind.
+const (
+	Completo     FlussoKind = "completo"
+	Riversamento FlussoKind = "riversamento"
+)
+
+// Valid indicates whether the value is a known member of the FlussoKind enum.
+func (e FlussoKind) Valid() bool {
+	switch e {
+	case Completo:
+		return true
+	case Riversamento:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FlussoLineOutcome.
+const (
+	FlussoLineOutcomeNoRpt   FlussoLineOutcome = "no_rpt"
+	FlussoLineOutcomePaid    FlussoLineOutcome = "paid"
+	FlussoLineOutcomeRevoked FlussoLineOutcome = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the FlussoLineOutcome enum.
+func (e FlussoLineOutcome) Valid() bool {
+	switch e {
+	case FlussoLineOutcomeNoRpt:
+		return true
+	case FlussoLineOutcomePaid:
+		return true
+	case FlussoLineOutcomeRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	Ok HealthStatus = "ok"
@@ -84,6 +123,42 @@ const (
 func (e HealthStatus) Valid() bool {
 	switch e {
 	case Ok:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Match.
+const (
+	MatchAmount  Match = "amount"
+	MatchMatched Match = "matched"
+	MatchNoFlow  Match = "no_flow"
+	MatchNoRpt   Match = "no_rpt"
+	MatchOther   Match = "other"
+	MatchRevoked Match = "revoked"
+	MatchUnknown Match = "unknown"
+	MatchWaiting Match = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the Match enum.
+func (e Match) Valid() bool {
+	switch e {
+	case MatchAmount:
+		return true
+	case MatchMatched:
+		return true
+	case MatchNoFlow:
+		return true
+	case MatchNoRpt:
+		return true
+	case MatchOther:
+		return true
+	case MatchRevoked:
+		return true
+	case MatchUnknown:
+		return true
+	case MatchWaiting:
 		return true
 	default:
 		return false
@@ -199,6 +274,48 @@ func (e VerbaleState) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Accounting defines model for Accounting.
+type Accounting struct {
+	Entries    []AccountingEntry `json:"entries"`
+	From       multe.Day         `json:"from"`
+	To         multe.Day         `json:"to"`
+	TotalCents int64             `json:"total_cents"`
+}
+
+// AccountingEntry defines model for AccountingEntry.
+type AccountingEntry struct {
+	AccertamentoNumber int    `json:"accertamento_number,omitempty,omitzero"`
+	AccertamentoYear   int    `json:"accertamento_year,omitempty,omitzero"`
+	Articolo           string `json:"articolo,omitempty,omitzero"`
+	Avviso             string `json:"avviso,omitempty,omitzero"`
+	Capitolo           string `json:"capitolo,omitempty,omitzero"`
+	Causale            string `json:"causale,omitempty,omitzero"`
+	Cents              int64  `json:"cents"`
+	CodiceVersamento   string `json:"codice_versamento,omitempty,omitzero"`
+
+	// FlowCents What the flows say about it.
+	FlowCents int64 `json:"flow_cents,omitempty,omitzero"`
+
+	// Flusso IdentificativoFlusso; absent if no flow contains it.
+	Flusso string `json:"flusso,omitempty,omitzero"`
+	Iur    string `json:"iur,omitempty,omitzero"`
+	Iuv    string `json:"iuv"`
+
+	// Match other: of an IUV that is none of ours. matched: notified and accounted for,
+	// to the cent. amount: the amounts differ. unknown: in a flow, never notified.
+	// revoked: the money went back. no_rpt: paid although nobody had asked the
+	// platform. waiting: notified, in no flow yet. no_flow: in none, and should be.
+	Match  Match     `json:"match"`
+	PaidOn multe.Day `json:"paid_on"`
+	Pdc    string    `json:"pdc,omitempty,omitzero"`
+	Psp    string    `json:"psp,omitempty,omitzero"`
+
+	// Reference Number in the register, or of the preavviso before that.
+	Reference string    `json:"reference,omitempty,omitzero"`
+	SettledOn multe.Day `json:"settled_on,omitempty,omitzero"`
+	Trn       string    `json:"trn,omitempty,omitzero"`
 }
 
 // Code defines model for Code.
@@ -333,6 +450,103 @@ type FieldProblem struct {
 	Pointer string `json:"pointer,omitempty,omitzero"`
 }
 
+// Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
+type Flusso struct {
+	// Cents Total declared.
+	Cents int64 `json:"cents,omitempty,omitzero"`
+
+	// Copies Messages that carried the flow; all are kept.
+	Copies int `json:"copies"`
+
+	// Count Payments declared.
+	Count int `json:"count,omitempty,omitzero"`
+
+	// Declared Whether it declares totals that can be read.
+	Declared bool `json:"declared"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Kind With accounting references, or as the PSP made it.
+	Kind FlussoKind `json:"kind"`
+
+	// Lines Lines received.
+	Lines int `json:"lines"`
+
+	// LinesCents Their sum.
+	LinesCents int64 `json:"lines_cents"`
+
+	// Name IdentificativoFlusso.
+	Name    string `json:"name"`
+	Psp     string `json:"psp"`
+	PspName string `json:"psp_name,omitempty,omitzero"`
+
+	// Received When the copy in force was.
+	Received  time.Time `json:"received"`
+	SettledOn multe.Day `json:"settled_on,omitempty,omitzero"`
+
+	// Trn IdentificativoUnivocoRegolamento: the transfer that brought the money.
+	Trn string `json:"trn"`
+
+	// Unread Lines that nobody could read.
+	Unread int `json:"unread"`
+}
+
+// FlussoKind With accounting references, or as the PSP made it.
+type FlussoKind string
+
+// FlussoAndLines defines model for FlussoAndLines.
+type FlussoAndLines struct {
+	// Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
+	Flusso Flusso       `json:"flusso"`
+	Lines  []FlussoLine `json:"lines"`
+	Next   int          `json:"next,omitempty,omitzero"`
+}
+
+// FlussoLine defines model for FlussoLine.
+type FlussoLine struct {
+	AccertamentoNumber int    `json:"accertamento_number,omitempty,omitzero"`
+	AccertamentoYear   int    `json:"accertamento_year,omitempty,omitzero"`
+	Articolo           string `json:"articolo,omitempty,omitzero"`
+	Capitolo           string `json:"capitolo,omitempty,omitzero"`
+
+	// Cents Negative when it was revoked.
+	Cents            int64  `json:"cents"`
+	CodiceVersamento string `json:"codice_versamento,omitempty,omitzero"`
+
+	// Index Of the payment within its receipt.
+	Index int    `json:"index,omitempty,omitzero"`
+	Iur   string `json:"iur"`
+	Iuv   string `json:"iuv"`
+
+	// Match other: of an IUV that is none of ours. matched: notified and accounted for,
+	// to the cent. amount: the amounts differ. unknown: in a flow, never notified.
+	// revoked: the money went back. no_rpt: paid although nobody had asked the
+	// platform. waiting: notified, in no flow yet. no_flow: in none, and should be.
+	Match Match `json:"match"`
+
+	// N From 1 in the order of the document.
+	N       int               `json:"n"`
+	Outcome FlussoLineOutcome `json:"outcome"`
+	PaidOn  multe.Day         `json:"paid_on,omitempty,omitzero"`
+	Pdc     string            `json:"pdc,omitempty,omitzero"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position,omitempty,omitzero"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
+// FlussoLineOutcome defines model for FlussoLine.Outcome.
+type FlussoLineOutcome string
+
+// FlussoPage defines model for FlussoPage.
+type FlussoPage struct {
+	Flussi []Flusso `json:"flussi"`
+	Next   string   `json:"next,omitempty,omitzero"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	Status HealthStatus `json:"status"`
@@ -350,6 +564,12 @@ type Invitation struct {
 	Device  Device    `json:"device"`
 	Expires time.Time `json:"expires"`
 }
+
+// Match other: of an IUV that is none of ours. matched: notified and accounted for,
+// to the cent. amount: the amounts differ. unknown: in a flow, never notified.
+// revoked: the money went back. no_rpt: paid although nobody had asked the
+// platform. waiting: notified, in no flow yet. no_flow: in none, and should be.
+type Match string
 
 // Message defines model for Message.
 type Message struct {
@@ -645,11 +865,35 @@ type AvvisoOrPosition = string
 // CF defines model for CF.
 type CF = string
 
+// From defines model for From.
+type From = string
+
 // Limit defines model for Limit.
 type Limit = int
 
 // Open defines model for Open.
 type Open = bool
+
+// To defines model for To.
+type To = string
+
+// ReadAccountingCSVParams defines parameters for ReadAccountingCSV.
+type ReadAccountingCSVParams struct {
+	// From The first day, in Europe/Rome.
+	From From `form:"from" json:"from"`
+
+	// To The last day; at most a year after the first.
+	To To `form:"to" json:"to"`
+}
+
+// ReadAccountingParams defines parameters for ReadAccounting.
+type ReadAccountingParams struct {
+	// From The first day, in Europe/Rome.
+	From From `form:"from" json:"from"`
+
+	// To The last day; at most a year after the first.
+	To To `form:"to" json:"to"`
+}
 
 // ListDevicesParams defines parameters for ListDevices.
 type ListDevicesParams struct {
@@ -666,6 +910,20 @@ type ListDiscrepanciesParams struct {
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListFlussiParams defines parameters for ListFlussi.
+type ListFlussiParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadFlussoParams defines parameters for ReadFlusso.
+type ReadFlussoParams struct {
+	// After The n of the last line of the page before.
+	After int   `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ListPaymentsParams defines parameters for ListPayments.
@@ -723,6 +981,12 @@ type ServerInterface interface {
 	// ReadCreditor A creditor as it is configured.
 	// (GET /v1/creditors/{cf})
 	ReadCreditor(c *gin.Context, cf CF)
+	// ReadAccountingCSV The same for a spreadsheet.
+	// (GET /v1/creditors/{cf}/accounting.csv)
+	ReadAccountingCSV(c *gin.Context, cf CF, params ReadAccountingCSVParams)
+	// ReadAccounting What was paid in a period, with where the money is. Holds no personal data.
+	// (GET /v1/creditors/{cf}/accounting.json)
+	ReadAccounting(c *gin.Context, cf CF, params ReadAccountingParams)
 	// ReadCode A code, by codice avviso or by position.
 	// (GET /v1/creditors/{cf}/codes/{code})
 	ReadCode(c *gin.Context, cf CF, code AvvisoOrPosition)
@@ -744,6 +1008,12 @@ type ServerInterface interface {
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(c *gin.Context, cf CF, params ListDiscrepanciesParams)
+	// ListFlussi The flows of the creditor, by day of settlement.
+	// (GET /v1/creditors/{cf}/flussi)
+	ListFlussi(c *gin.Context, cf CF, params ListFlussiParams)
+	// ReadFlusso A flow and a page of its lines, each with the payment it is about.
+	// (GET /v1/creditors/{cf}/flussi/{id})
+	ReadFlusso(c *gin.Context, cf CF, id ID, params ReadFlussoParams)
 	// AddOperator Let a person or a program act for the creditor.
 	// (POST /v1/creditors/{cf}/operators)
 	AddOperator(c *gin.Context, cf CF)
@@ -833,6 +1103,94 @@ func (siw *ServerInterfaceWrapper) ReadCreditor(c *gin.Context) {
 	}
 
 	siw.Handler.ReadCreditor(c, cf)
+}
+
+// ReadAccountingCSV operation middleware
+func (siw *ServerInterfaceWrapper) ReadAccountingCSV(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadAccountingCSVParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadAccountingCSV(c, cf, params)
+}
+
+// ReadAccounting operation middleware
+func (siw *ServerInterfaceWrapper) ReadAccounting(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadAccountingParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadAccounting(c, cf, params)
 }
 
 // ReadCode operation middleware
@@ -1090,6 +1448,103 @@ func (siw *ServerInterfaceWrapper) ListDiscrepancies(c *gin.Context) {
 	}
 
 	siw.Handler.ListDiscrepancies(c, cf, params)
+}
+
+// ListFlussi operation middleware
+func (siw *ServerInterfaceWrapper) ListFlussi(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFlussiParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListFlussi(c, cf, params)
+}
+
+// ReadFlusso operation middleware
+func (siw *ServerInterfaceWrapper) ReadFlusso(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadFlussoParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadFlusso(c, cf, id, params)
 }
 
 // AddOperator operation middleware
@@ -1606,6 +2061,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/messages", wrapper.ListMessages)
 	router.GET(options.BaseURL+"/v1/messages/:id/raw", wrapper.ReadMessage)
 	router.POST(options.BaseURL+"/v1/messages/:id/replay", wrapper.ReplayMessage)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/flussi", wrapper.ListFlussi)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/flussi/:id", wrapper.ReadFlusso)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/accounting.json", wrapper.ReadAccounting)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/accounting.csv", wrapper.ReadAccountingCSV)
 	router.GET(options.BaseURL+"/v1/discrepancies", wrapper.ListInstallationDiscrepancies)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/discrepancies", wrapper.ListDiscrepancies)
 }
@@ -1679,6 +2138,92 @@ type ReadCreditordefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReadCreditordefaultApplicationProblemPlusJSONResponse) VisitReadCreditorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadAccountingCSVRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ReadAccountingCSVParams
+}
+
+type ReadAccountingCSVResponseObject interface {
+	VisitReadAccountingCSVResponse(w http.ResponseWriter) error
+}
+
+type ReadAccountingCSV200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadAccountingCSV200TextcsvResponse) VisitReadAccountingCSVResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadAccountingCSVdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadAccountingCSVdefaultApplicationProblemPlusJSONResponse) VisitReadAccountingCSVResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadAccountingRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ReadAccountingParams
+}
+
+type ReadAccountingResponseObject interface {
+	VisitReadAccountingResponse(w http.ResponseWriter) error
+}
+
+type ReadAccounting200JSONResponse Accounting
+
+func (response ReadAccounting200JSONResponse) VisitReadAccountingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadAccountingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadAccountingdefaultApplicationProblemPlusJSONResponse) VisitReadAccountingResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1959,6 +2504,87 @@ type ListDiscrepanciesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDiscrepanciesdefaultApplicationProblemPlusJSONResponse) VisitListDiscrepanciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFlussiRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListFlussiParams
+}
+
+type ListFlussiResponseObject interface {
+	VisitListFlussiResponse(w http.ResponseWriter) error
+}
+
+type ListFlussi200JSONResponse FlussoPage
+
+func (response ListFlussi200JSONResponse) VisitListFlussiResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFlussidefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFlussidefaultApplicationProblemPlusJSONResponse) VisitListFlussiResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadFlussoRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadFlussoParams
+}
+
+type ReadFlussoResponseObject interface {
+	VisitReadFlussoResponse(w http.ResponseWriter) error
+}
+
+type ReadFlusso200JSONResponse FlussoAndLines
+
+func (response ReadFlusso200JSONResponse) VisitReadFlussoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadFlussodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadFlussodefaultApplicationProblemPlusJSONResponse) VisitReadFlussoResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2551,6 +3177,12 @@ type StrictServerInterface interface {
 	// ReadCreditor A creditor as it is configured.
 	// (GET /v1/creditors/{cf})
 	ReadCreditor(ctx context.Context, request ReadCreditorRequestObject) (ReadCreditorResponseObject, error)
+	// ReadAccountingCSV The same for a spreadsheet.
+	// (GET /v1/creditors/{cf}/accounting.csv)
+	ReadAccountingCSV(ctx context.Context, request ReadAccountingCSVRequestObject) (ReadAccountingCSVResponseObject, error)
+	// ReadAccounting What was paid in a period, with where the money is. Holds no personal data.
+	// (GET /v1/creditors/{cf}/accounting.json)
+	ReadAccounting(ctx context.Context, request ReadAccountingRequestObject) (ReadAccountingResponseObject, error)
 	// ReadCode A code, by codice avviso or by position.
 	// (GET /v1/creditors/{cf}/codes/{code})
 	ReadCode(ctx context.Context, request ReadCodeRequestObject) (ReadCodeResponseObject, error)
@@ -2572,6 +3204,12 @@ type StrictServerInterface interface {
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(ctx context.Context, request ListDiscrepanciesRequestObject) (ListDiscrepanciesResponseObject, error)
+	// ListFlussi The flows of the creditor, by day of settlement.
+	// (GET /v1/creditors/{cf}/flussi)
+	ListFlussi(ctx context.Context, request ListFlussiRequestObject) (ListFlussiResponseObject, error)
+	// ReadFlusso A flow and a page of its lines, each with the payment it is about.
+	// (GET /v1/creditors/{cf}/flussi/{id})
+	ReadFlusso(ctx context.Context, request ReadFlussoRequestObject) (ReadFlussoResponseObject, error)
 	// AddOperator Let a person or a program act for the creditor.
 	// (POST /v1/creditors/{cf}/operators)
 	AddOperator(ctx context.Context, request AddOperatorRequestObject) (AddOperatorResponseObject, error)
@@ -2734,6 +3372,60 @@ func (sh *strictHandler) ReadCreditor(ctx *gin.Context, cf CF) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReadCreditorResponseObject); ok {
 		if err := validResponse.VisitReadCreditorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadAccountingCSV operation middleware
+func (sh *strictHandler) ReadAccountingCSV(ctx *gin.Context, cf CF, params ReadAccountingCSVParams) {
+	var request ReadAccountingCSVRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadAccountingCSV(ctx, request.(ReadAccountingCSVRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadAccountingCSV")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadAccountingCSVResponseObject); ok {
+		if err := validResponse.VisitReadAccountingCSVResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadAccounting operation middleware
+func (sh *strictHandler) ReadAccounting(ctx *gin.Context, cf CF, params ReadAccountingParams) {
+	var request ReadAccountingRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadAccounting(ctx, request.(ReadAccountingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadAccounting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadAccountingResponseObject); ok {
+		if err := validResponse.VisitReadAccountingResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2940,6 +3632,61 @@ func (sh *strictHandler) ListDiscrepancies(ctx *gin.Context, cf CF, params ListD
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDiscrepanciesResponseObject); ok {
 		if err := validResponse.VisitListDiscrepanciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListFlussi operation middleware
+func (sh *strictHandler) ListFlussi(ctx *gin.Context, cf CF, params ListFlussiParams) {
+	var request ListFlussiRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFlussi(ctx, request.(ListFlussiRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFlussi")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListFlussiResponseObject); ok {
+		if err := validResponse.VisitListFlussiResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadFlusso operation middleware
+func (sh *strictHandler) ReadFlusso(ctx *gin.Context, cf CF, id ID, params ReadFlussoParams) {
+	var request ReadFlussoRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadFlusso(ctx, request.(ReadFlussoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadFlusso")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadFlussoResponseObject); ok {
+		if err := validResponse.VisitReadFlussoResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"preavviso/internal/fault"
+	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/pool"
@@ -85,6 +86,13 @@ type Printer interface {
 	Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byte, error)
 }
 
+// Flussi tells what the flows say; package flussi does it.
+type Flussi interface {
+	List(ctx context.Context, c multe.CreditorID, after multe.FlussoID, limit int) ([]multe.Flusso, error)
+	Get(ctx context.Context, c multe.CreditorID, id multe.FlussoID, after, limit int) (multe.Flusso, []flussi.Line, error)
+	Accounting(ctx context.Context, c multe.CreditorID, from, to multe.Day) ([]flussi.Entry, error)
+}
+
 // Config is what the API is made of.
 type Config struct {
 	Log    *slog.Logger
@@ -96,6 +104,7 @@ type Config struct {
 	Pool          Pool
 	Verbali       Verbali
 	Payments      Payments
+	Flussi        Flussi
 	Receipts      Receipts
 	Messages      Messages
 	Discrepancies Discrepancies

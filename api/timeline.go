@@ -49,6 +49,11 @@ var sentences = map[string]string{
 	"revocation.recorded": "Chiesta la revoca di un pagamento: nulla è cambiato, decide l'ufficio.",
 	"expiry.recorded":     "PiemontePAY segnala l'avviso come scaduto. L'importo resta dovuto.",
 
+	"flusso.accounted": "Il pagamento è in un flusso di rendicontazione: la somma è stata versata all'ente.",
+	"flusso.revoked":   "Un flusso di rendicontazione riporta il pagamento come revocato.",
+	"flusso.received":  "Flusso di rendicontazione ricevuto da PiemontePAY.",
+	"flusso.replaced":  "Nuova copia di un flusso di rendicontazione: sostituisce la precedente.",
+
 	"creditor.added":  "Ente aggiunto.",
 	"operator.added":  "Operatore aggiunto.",
 	"device.invited":  "Codice di attivazione creato per il palmare.",

@@ -162,7 +162,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Registry: reg, Pool: codes, Verbali: slips})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Receipts: told, Messages: heard, Discrepancies: troubles{st}, Printer: printer{}})},
+			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Flussi: flows, Receipts: told, Messages: heard, Discrepancies: troubles{st}, Printer: printer{}})},
 		{"soap", cfg.SOAPListen, soapTLS, soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)

@@ -24,7 +24,7 @@ const anyone = "*"
 // What several packages may import.
 const (
 	useCase = "internal/fault internal/multe internal/avviso internal/store"
-	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox"
+	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox internal/flussi"
 )
 
 // arrows is, for every package of this module, which others its code may import.

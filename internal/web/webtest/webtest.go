@@ -5,6 +5,7 @@ package webtest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"preavviso/internal/avviso"
+	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/payments"
@@ -46,6 +48,7 @@ type World struct {
 	Pool     *pool.Pool
 	Verbali  *verbali.Verbali
 	Payments *payments.Payments
+	Flussi   *flussi.Flussi
 	Receipts *receipts.Receipts
 	Inbox    *inbox.Inbox
 	Log      *slog.Logger
@@ -78,12 +81,13 @@ func New(t testing.TB) *World {
 	w.Pool = pool.New(s, w.Now, w.Random, nudge)
 	w.Verbali = verbali.New(s, w.Now, nudge)
 	w.Payments = payments.New(s, w.Now)
+	w.Flussi = flussi.New(s, w.Now, flussi.DefaultDays)
 	w.Receipts = receipts.New(s)
 	w.Inbox = inbox.New(s, inbox.Config{
 		Read:       ppay.Read,
 		HearEsito:  func(store.Tx, multe.Esito, time.Time) error { return nil }, // who waits for one is not part of a World
 		HearNotice: w.Payments.Hear, HearReceipts: w.Receipts.HearReceipts,
-		HearRevocations: w.Receipts.HearRevocations, HearExpiries: w.Receipts.HearExpiries,
+		HearRevocations: w.Receipts.HearRevocations, HearExpiries: w.Receipts.HearExpiries, HearFlusso: w.Flussi.Hear,
 		Now: w.Now, Random: w.Random, Nudge: nudge,
 	})
 	for id, name := range map[multe.CreditorID]string{Torino: "Comune di Torino", Alba: "Comune di Alba"} {
@@ -161,6 +165,24 @@ func (w *World) Device(t testing.TB, c multe.CreditorID) (multe.Device, string) 
 		t.Fatal(err)
 	}
 	return d, token
+}
+
+// Signer enrols a handheld whose public key is der.
+func (w *World) Signer(t testing.TB, c multe.CreditorID, der []byte) multe.Device {
+	t.Helper()
+	_, code, err := w.Registry.AddDevice(t.Context(), "admin", c, "Palmare", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := multe.ParseDeviceKey(base64.StdEncoding.EncodeToString(der))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _, err := w.Registry.EnrolKey(t.Context(), code, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // Operator returns the token of a new operator.
@@ -371,6 +393,18 @@ func (c *Client) operation(method, path string) *openapi3.Operation {
 		}
 	}
 	return nil
+}
+
+// Transport is the network between a client and a handler, without a network.
+type Transport struct{ http.Handler }
+
+// RoundTrip makes the request as a server sees it.
+func (t Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	in := httptest.NewRequestWithContext(req.Context(), req.Method, req.URL.RequestURI(), req.Body)
+	in.Host, in.Header = req.URL.Host, req.Header.Clone()
+	rec := httptest.NewRecorder()
+	t.ServeHTTP(rec, in)
+	return rec.Result(), nil
 }
 
 // Buffer is a log that may be written by many.
