@@ -96,26 +96,22 @@ func lineOf(n ast.Node) int {
 	return n.GetToken().Position.Line
 }
 
-// mapping calls the function of each key of n.
+// mapping calls the function of each key of n. The parser has refused repeated
+// keys.
 func (r *reader) mapping(n ast.Node, fields map[string]func(ast.Node)) {
 	m, ok := n.(ast.MapNode)
 	if !ok {
 		r.bad(n, "qui serve un elenco di «chiave: valore»")
 		return
 	}
-	seen := map[string]bool{}
 	for it := m.MapRange(); it.Next(); {
 		key := scalar(it.Key())
 		field, known := fields[key]
-		switch {
-		case !known:
+		if !known {
 			r.bad(it.Key(), "chiave sconosciuta %q", key)
-		case seen[key]:
-			r.bad(it.Key(), "chiave ripetuta %q", key)
-		default:
-			seen[key] = true
-			field(it.Value())
+			continue
 		}
+		field(it.Value())
 	}
 }
 
