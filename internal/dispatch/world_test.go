@@ -55,6 +55,7 @@ type world struct {
 	store   store.Store
 	clock   time.Time
 	gateway *gateway
+	rest    dispatch.Positions // nil: none
 }
 
 func openStore(t testing.TB) store.Store {
@@ -83,7 +84,7 @@ func open(t *testing.T) *world {
 
 // restart begins a new process on the same store.
 func (w *world) restart() {
-	w.Dispatch = dispatch.New(w.store, w.gateway, func() time.Time { return w.clock }, rand.Reader, dispatch.Options{})
+	w.Dispatch = dispatch.New(w.store, w.gateway, func() time.Time { return w.clock }, rand.Reader, dispatch.Options{Positions: w.rest})
 }
 
 func (w *world) update(t *testing.T, fn func(store.Tx) error) {
@@ -237,7 +238,7 @@ func (w *world) snapshot(t *testing.T) string {
 				fmt.Fprintln(&b, chs)
 			}
 		}
-		for _, s := range []multe.BatchState{multe.BatchSealed, multe.BatchQueued, multe.BatchRefused, multe.BatchDone} {
+		for _, s := range []multe.BatchState{multe.BatchSealed, multe.BatchQueued, multe.BatchRefused, multe.BatchDone, multe.BatchAbandoned} {
 			bs, err := r.BatchesIn(ente, s, "", 1000)
 			if err != nil {
 				return err
