@@ -300,6 +300,10 @@ func (s *Sim) putSettings(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.changeSettings(raw)
+}
+
+func (s *Sim) changeSettings(raw []byte) (Settings, error) {
 	return s.change(func(now Settings) (Settings, error) {
 		next, err := patch(now, raw)
 		if err == nil {
@@ -484,28 +488,31 @@ func (s *Sim) postEnable(r *http.Request) (any, error) {
 }
 
 // postStop stops a queue, as too many failures would.
-func (s *Sim) postStop(r *http.Request) (any, error) {
-	return s.withQueue(r, func(t tx, cf string) error {
-		return put(t, bStopped, []byte(cf), Stop{CF: cf, Since: s.now().UTC()})
-	})
+func (s *Sim) postStop(r *http.Request) (any, error) { return s.withQueue(r, s.stop) }
+
+func (s *Sim) stop(t tx, cf string) error {
+	return put(t, bStopped, []byte(cf), Stop{CF: cf, Since: s.now().UTC()})
 }
 
 // postRelease sends what is held.
 func (s *Sim) postRelease(r *http.Request) (any, error) { return s.withQueue(r, s.unhold) }
 
 func (s *Sim) withQueue(r *http.Request, f func(tx, string) error) (any, error) {
+	if err := s.withQueueOf(r.PathValue("cf"), f); err != nil {
+		return nil, err
+	}
+	return s.getDeliveries(r)
+}
+
+func (s *Sim) withQueueOf(cf string, f func(tx, string) error) error {
 	err := s.update(func(t tx) error {
-		cf := r.PathValue("cf")
-		if t.in(bCreditors).Get([]byte(cf)) == nil {
+		if cf == "" || t.in(bCreditors).Get([]byte(cf)) == nil {
 			return &refused{http.StatusNotFound, ko{"NO_CREDITOR", "There is no such creditor."}}
 		}
 		return f(t, cf)
 	})
-	if err != nil {
-		return nil, err
-	}
 	s.nudge()
-	return s.getDeliveries(r)
+	return err
 }
 
 // postReset forgets everything but the creditors, and puts the settings back

@@ -24,6 +24,10 @@ const (
 	maxMessageBytes = 256 << 20
 	// maxPage is the largest page of the control API.
 	maxPage = 1_000
+	// pageRows is how many rows of each kind the web page shows.
+	pageRows = 50
+	// maxForm is far above the largest form of that page.
+	maxForm = 64 << 10
 	// maxPageBytes ends a page of messages early; one message is far smaller.
 	maxPageBytes = 16 << 20
 	// maxScenario and maxLine are far above a scenario written by hand.

@@ -408,7 +408,7 @@ func (s *Sim) switchQueues(stop bool) (did int, err error) {
 		qs, err := queues(t)
 		for _, q := range qs {
 			if stop {
-				err = errors.Join(err, put(t, bStopped, []byte(q.CF), Stop{CF: q.CF, Since: s.now().UTC()}))
+				err = errors.Join(err, s.stop(t, q.CF))
 			} else {
 				_, startErr := s.enable(t, q.CF)
 				err = errors.Join(err, startErr)

@@ -15,14 +15,17 @@ import (
 // Endpoint is the path of the service, that of the platform's test proxy.
 const Endpoint = "/wso001/services/Enti2EPaywsoProxy"
 
-// Handler serves the SOAP service at [Endpoint], REST under [RESTBase], the control API under
-// /control/v1/ (README.md) and /healthz.
+// Handler serves the SOAP service at [Endpoint], REST under [RESTBase], the
+// control API under /control/v1/ (README.md), /healthz, and a page for people at
+// the root. What changes something is refused to the pages of other sites: a
+// browser that reaches the loopback would be their way in.
 func (s *Sim) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+Endpoint, s.serveSOAP)
 	s.control(mux)
 	s.rest(mux)
-	return mux
+	s.page(mux)
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 // refusal is what Settings.RefuseCode may be.
