@@ -112,6 +112,6 @@ func (f Fine) Notified(p Policy, notified multe.Day, costs multe.Cents) []multe.
 		return append(steps, multe.Step{Cents: f.Reduced + costs}) // nothing changes after the 60 days
 	}
 	return append(steps,
-		multe.Step{Cents: f.Reduced + costs, LastDay: LastDay(notified, ReducedDays, p.Patron)},
+		multe.Step{Cents: f.Reduced + costs, LastDay: Deadline(notified, ReducedDays, p.Patron)},
 		multe.Step{Cents: f.Late + costs})
 }

@@ -129,14 +129,14 @@ func easter(year int) multe.Day {
 	return multe.Day{Year: year, Month: time.Month(n / 31), Day: n%31 + 1}
 }
 
-// LastDay returns the last day of a term of so many days that begins with what
+// Deadline returns the last day of a term of so many days that begins with what
 // happened on from: that day is not counted, all others are, holidays too; a term
 // that would end on a Sunday or holiday ends on the first working day after it.
 //
 // Source: art. 2963 c.c. and 155 c.p.c., which Cass. 24375/2010 applies to the
 // Codice della Strada; the fixed text of the pagoPA notice for violations says
 // the same.
-func LastDay(from multe.Day, days int, p Patron) multe.Day {
+func Deadline(from multe.Day, days int, p Patron) multe.Day {
 	d := from.Plus(days)
 	for IsHoliday(d, p) {
 		d = d.Plus(1)
@@ -157,7 +157,7 @@ func (t Term) LastDay(from multe.Day, p Patron) multe.Day {
 		t.Days = DiscountDays
 	}
 	if !t.Working {
-		return LastDay(from, t.Days, p)
+		return Deadline(from, t.Days, p)
 	}
 	d := from
 	for n := 0; n < t.Days; {

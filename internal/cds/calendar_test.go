@@ -71,7 +71,7 @@ func TestEasterMonday(t *testing.T) {
 	}
 }
 
-func TestLastDay(t *testing.T) {
+func TestDeadline(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		from   string
@@ -96,7 +96,7 @@ func TestLastDay(t *testing.T) {
 		{"New Year's Eve", "2026-12-31", 5, cds.Patron{}, "2027-01-05"},
 		{"the same day", "2026-03-02", 0, cds.Patron{}, "2026-03-02"},
 	} {
-		if got := cds.LastDay(day(t, test.from), test.days, test.patron); got.String() != test.want {
+		if got := cds.Deadline(day(t, test.from), test.days, test.patron); got.String() != test.want {
 			t.Errorf("%s: %d days from %s end on %v, want %s", test.name, test.days, test.from, got, test.want)
 		}
 	}
@@ -130,7 +130,7 @@ func TestNotifiedByGiacenza(t *testing.T) {
 		t.Fatalf("notified on %s, want %s", got, want)
 	}
 	// Counted from the eleventh day: 13, 14, 15, 16, 17 March.
-	if got, want := cds.LastDay(notified, cds.DiscountDays, cds.Patron{}).String(), "2026-03-17"; got != want {
+	if got, want := cds.Deadline(notified, cds.DiscountDays, cds.Patron{}).String(), "2026-03-17"; got != want {
 		t.Errorf("discount through %s, want %s", got, want)
 	}
 }
@@ -160,7 +160,7 @@ func TestEveryDayOfThreeYears(t *testing.T) {
 				continue // not on the wall
 			}
 			n++
-			if got := cds.LastDay(multe.DayOf(from), days, cds.Patron{}); got != multe.DayOf(last) {
+			if got := cds.Deadline(multe.DayOf(from), days, cds.Patron{}); got != multe.DayOf(last) {
 				t.Errorf("%d days from %v end on %v, want %v", days, multe.DayOf(from), got, multe.DayOf(last))
 			}
 		}

@@ -4,7 +4,7 @@
 //
 // # Three things
 //
-// The calendar: which days are holidays, and the last day of a term ([LastDay],
+// The calendar: which days are holidays, and the last day of a term ([Deadline],
 // [Term]). The catalogue: what a violation costs, by the day it was seen
 // ([Parse], [Catalogue]); it is data that each creditor imports, because an ISTAT
 // update must not need a release. The amounts: the steps printed on a preavviso
