@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
+
+	firmware "preavviso/firmware-api/client"
 )
 
 // client speaks JSON to one of the interfaces of the service or the simulator,
 // as anybody outside would.
 type client struct {
-	base  string // "http://host:port"
-	token string // bearer token; "" for none
+	base   string         // "http://host:port"
+	token  string         // bearer token; "" for none
+	signer *firmware.Conn // signs every request; nil: none is signed
 }
 
 // maxAnswer is far above any answer of the demo's calls.
@@ -37,13 +41,23 @@ func (c client) do(ctx context.Context, method, path string, in, out any) error 
 }
 
 func (c client) raw(ctx context.Context, method, path string, in any) ([]byte, error) {
-	var body io.Reader
+	var text []byte
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if text, err = json.Marshal(in); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", method, path, err)
 		}
-		body = bytes.NewReader(b)
+	}
+	if c.signer != nil {
+		answer, err := c.signer.Do(method, path, text)
+		if no, ok := errors.AsType[*firmware.Refusal](err); ok {
+			return nil, &refusal{Code: no.Code, call: method + " " + path, status: no.Status, text: no.Detail}
+		}
+		return answer, err
+	}
+	var body io.Reader
+	if in != nil {
+		body = bytes.NewReader(text)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {

@@ -103,11 +103,10 @@ func newWorld(t *testing.T, kills int, random *rand.Rand) *world {
 	w := &world{sim: sim, killer: k, base: "/v1/creditors/" + creditorCF}
 	direct := client{base: "http://" + api, token: admin}
 	w.office = client{base: k.tap("http://" + api).URL, token: admin}
-	w.handheld = client{base: k.tap("http://" + firmware).URL}
 
 	// The shift begins with a town and a handheld that are known.
 	ctx = t.Context()
-	d := demo{firmware: "http://" + firmware, sim: client{base: platform.URL}}
+	d := demo{firmware: k.tap("http://" + firmware).URL, sim: client{base: platform.URL}}
 	must(t, d.sim.do(ctx, "PUT", "/control/v1/enti", map[string]any{"enti": []ppaysim.Creditor{{
 		CF: creditorCF, Segregation: "12", Endpoint: k.tap("http://"+soap).URL + app.SOAPPath,
 		User: simUser, Password: password, Types: []ppaysim.PaymentType{{Code: codiceVersamento}},
@@ -117,7 +116,7 @@ func newWorld(t *testing.T, kills int, random *rand.Rand) *world {
 	}, nil))
 	handheld, err := d.enrol(ctx, direct, w.base)
 	must(t, err)
-	w.handheld.token = handheld.token
+	w.handheld = handheld
 	k.arm()
 	return w
 }
@@ -342,7 +341,10 @@ func (k *killer) tap(target string) *httptest.Server {
 		k.platform = target
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(u)
+			r.Out.Host = r.In.Host // a signature covers it
+		},
 		ModifyResponse: func(resp *http.Response) error {
 			if k.point() {
 				return errors.New("killed before the answer arrived")

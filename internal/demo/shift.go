@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	firmware "preavviso/firmware-api/client"
 	"preavviso/internal/avviso"
 	"preavviso/internal/ppay/ppaysim"
 )
@@ -135,7 +137,7 @@ func (d *demo) shift(ctx context.Context) error {
 	if len(block.Codes) != 10 || len(again.Codes) != 10 || block.Codes[0] != again.Codes[0] || block.Codes[9] != again.Codes[9] {
 		return errors.New("a repeated request did not get the same ten codes")
 	}
-	d.step("palmare attivato; 10 codici affidati (e la richiesta ripetuta riceve gli stessi)")
+	d.step("palmare attivato con la sua chiave, ogni richiesta è firmata; 10 codici affidati (e la richiesta ripetuta riceve gli stessi)")
 
 	// Two slips with network, one without: it is on paper long before we hear of it.
 	paid := d.newSlip(block.Codes[0], "PV-2026-0001", "AB123CD", 2940, 4200, false)
@@ -190,17 +192,22 @@ func (d *demo) enrol(ctx context.Context, office client, base string) (client, e
 	var invitation struct {
 		Code string `json:"code"`
 	}
-	if err := office.do(ctx, "POST", base+"/devices", map[string]any{"name": "Palmare 1", "bearer": true}, &invitation); err != nil {
+	if err := office.do(ctx, "POST", base+"/devices", map[string]any{"name": "Palmare 1"}, &invitation); err != nil {
 		return client{}, fmt.Errorf("adding the handheld: %w", err)
 	}
-	handheld := client{base: d.firmware}
-	var enrolment struct {
-		Token string `json:"token"`
+	key, err := firmware.GenerateKey()
+	if err != nil {
+		return client{}, err
 	}
-	if err := handheld.do(ctx, "POST", "/v1/enrolments", map[string]any{"code": invitation.Code}, &enrolment); err != nil {
+	handheld := client{base: d.firmware}
+	if handheld.signer, err = firmware.NewConn(d.firmware, key); err != nil {
+		return client{}, err
+	}
+	if err := handheld.do(ctx, "POST", "/v1/enrolments", map[string]any{
+		"code": invitation.Code, "public_key": base64.StdEncoding.EncodeToString(key.PublicKey()),
+	}, nil); err != nil {
 		return client{}, fmt.Errorf("enrolling the handheld: %w", err)
 	}
-	handheld.token = enrolment.Token
 	return handheld, nil
 }
 

@@ -1,0 +1,243 @@
+package client
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// callTimeout is how long one request may take: a poor network needs seconds.
+	callTimeout = 20 * time.Second
+	// signatureLife is how long a signature is good for: the way to the service.
+	signatureLife = 120 * time.Second
+	// maxAnswer is far above any answer: 500 codes are 60 KiB.
+	maxAnswer = 4 << 20
+	// smallSkew is what the one second of a Date header and a slow answer explain.
+	smallSkew = 3 * time.Second
+)
+
+// Conn sends signed requests. It learns what the service wants of a signature, its
+// challenge and its time, from the answers. Many goroutines may use it.
+type Conn struct {
+	base   *url.URL
+	signer Signer
+	keyID  string
+	http   *http.Client
+	now    func() time.Time
+
+	mu        sync.Mutex
+	challenge string
+	offset    time.Duration // the service's clock minus ours
+	low       bool
+}
+
+// NewConn returns a Conn to a service, such as "https://multe.example.it".
+func NewConn(server string, s Signer) (*Conn, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, errors.New("client: the address of a service is http(s)://host[:port]")
+	}
+	// A default port is not part of @authority (RFC 9421 §2.2.3), nor of the Host.
+	if p := u.Port(); u.Scheme == "http" && p == "80" || u.Scheme == "https" && p == "443" {
+		u.Host = u.Hostname()
+		if strings.Contains(u.Host, ":") {
+			u.Host = "[" + u.Host + "]"
+		}
+	}
+	u.Host, u.Path = strings.ToLower(u.Host), ""
+	sum := sha256.Sum256(s.PublicKey())
+	return &Conn{base: u, signer: s, keyID: hex.EncodeToString(sum[:]), http: &http.Client{Timeout: callTimeout}, now: time.Now}, nil
+}
+
+// SetTransport sets what carries the requests. Call it before the first.
+func (c *Conn) SetTransport(t http.RoundTripper) { c.http.Transport = t }
+
+// SetNow sets the clock of the device. Call it before the first request.
+func (c *Conn) SetNow(now func() time.Time) { c.now = now }
+
+// KeyID is under what name the key signs: the SHA-256 of its SubjectPublicKeyInfo,
+// in hex.
+func (c *Conn) KeyID() string { return c.keyID }
+
+// Now is the time as the service has it, as far as we know.
+func (c *Conn) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now().Add(c.offset)
+}
+
+// StockLow reports whether the service last said that codes run short.
+func (c *Conn) StockLow() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.low
+}
+
+// Refusal is an answer other than 2xx.
+type Refusal struct {
+	Status     int
+	Code       string // to switch on; "" if the answer was not the service's
+	Detail     string // Italian, to be shown
+	Trace      string
+	RetryAfter int // seconds; 0 if the service did not say
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("client: refused with %d %s: %s", r.Status, r.Code, r.Detail)
+}
+
+// Temporary reports whether the same request may succeed later.
+func (r *Refusal) Temporary() bool {
+	return r.Status >= 500 || r.Status == http.StatusTooManyRequests || r.Code == "pool.empty" || r.Code == ""
+}
+
+// tries is how often a request is signed at once: for the challenge and for the
+// clock, and once more for a service that starts again between the two.
+const tries = 4
+
+// Do makes a request and returns the body of a 2xx answer. body is JSON, or nil.
+// Another answer is a *Refusal; any other error says that nobody knows whether the
+// request arrived.
+func (c *Conn) Do(method, path string, body []byte) ([]byte, error) {
+	for try := 1; ; try++ {
+		answer, again, err := c.once(method, path, body)
+		if !again || try == tries {
+			return answer, err
+		}
+	}
+}
+
+// once makes a request. again says that c has learnt how to sign it better.
+func (c *Conn) once(method, path string, body []byte) (answer []byte, again bool, err error) {
+	req, err := c.Request(method, path, body)
+	if err != nil {
+		return nil, false, err
+	}
+	sent := c.now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, false, fmt.Errorf("client: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, false, fmt.Errorf("client: %w", err)
+	}
+	middle := sent.Add(c.now().Sub(sent) / 2)
+	c.learn(resp.Header, middle)
+	if resp.StatusCode/100 == 2 {
+		return answer, false, nil
+	}
+	var p struct {
+		Code, Detail, Trace, Challenge string
+		ServerTime                     time.Time `json:"server_time"`
+	}
+	_ = json.Unmarshal(answer, &p) // an answer of some proxy has no code
+	retry, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+	r := &Refusal{Status: resp.StatusCode, Code: p.Code, Detail: p.Detail, Trace: p.Trace, RetryAfter: max(0, retry)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch p.Code {
+	case "auth.challenge":
+		c.challenge = p.Challenge
+		again = p.Challenge != ""
+	case "auth.clock_skew", "auth.expired":
+		c.offset = p.ServerTime.Sub(middle)
+		again = !p.ServerTime.IsZero()
+	case "auth.replayed":
+		again = true // the network delivered it twice; the first may have been lost
+	}
+	return nil, again, r
+}
+
+// learn reads what every answer tells.
+func (c *Conn) learn(h http.Header, middle time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if word := h.Get("Preavviso-Stock"); word != "" {
+		c.low = word == "low"
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		if skew := date.Sub(middle) - c.offset; skew.Abs() > smallSkew {
+			c.offset += skew
+		}
+	}
+}
+
+// Request returns a signed request.
+func (c *Conn) Request(method, path string, body []byte) (*http.Request, error) {
+	var nonce [16]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return nil, err
+	}
+	u, err := c.base.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequest(method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		sum := sha256.Sum256(body)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum[:])+":")
+	}
+	created := c.Now().Unix()
+	c.mu.Lock()
+	challenge := c.challenge
+	c.mu.Unlock()
+	base, params := signatureBase(req, created, created+int64(signatureLife.Seconds()), challenge+"."+hex.EncodeToString(nonce[:]), c.keyID, c.signer.Algorithm())
+	sig, err := c.signer.Sign([]byte(base))
+	if err != nil {
+		return nil, fmt.Errorf("client: signing: %w", err)
+	}
+	req.Header.Set("Signature-Input", "sig="+params)
+	req.Header.Set("Signature", "sig=:"+base64.StdEncoding.EncodeToString(sig)+":")
+	return req, nil
+}
+
+// signatureBase is RFC 9421 §2.5: one line for each component, and the signature
+// parameters, which are also what Signature-Input says.
+func signatureBase(req *http.Request, created, expires int64, nonce, keyID, alg string) (base, params string) {
+	lines := [][2]string{
+		{"@method", req.Method},
+		{"@authority", req.URL.Host},
+		{"@path", req.URL.EscapedPath()},
+		{"@query", "?" + req.URL.RawQuery},
+	}
+	if digest := req.Header.Get("Content-Digest"); digest != "" {
+		lines = append(lines, [2]string{"content-type", req.Header.Get("Content-Type")}, [2]string{"content-digest", digest})
+	}
+	var b, names strings.Builder
+	for i, l := range lines {
+		fmt.Fprintf(&b, "\"%s\": %s\n", l[0], l[1])
+		if i > 0 {
+			names.WriteByte(' ')
+		}
+		fmt.Fprintf(&names, "\"%s\"", l[0])
+	}
+	params = fmt.Sprintf("(%s);created=%d;expires=%d;nonce=\"%s\";keyid=\"%s\";alg=\"%s\"", names.String(), created, expires, nonce, keyID, alg)
+	return b.String() + "\"@signature-params\": " + params, params
+}
+
+// unreachable reports whether err says that there is no network, as opposed to a
+// network that lost an answer.
+func unreachable(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
