@@ -33,6 +33,7 @@ USO
   preavviso demo    [--out CARTELLA] [--stay]   un turno intero, con il simulatore di PiemontePAY
   preavviso config  [--opzione valore …]   mostra le opzioni in vigore e da dove vengono
   preavviso catalogue check FILE | sample  controlla un catalogo di violazioni, o ne scrive uno di esempio
+  preavviso export accounting …            i pagamenti di un periodo, per la contabilità
   preavviso ppay COMANDO …                 una posizione alla volta, con l'interfaccia REST di PiemontePAY
   preavviso version                        versione, commit e versione di Go
 
@@ -68,6 +69,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = showConfig(rest, environ, stdout)
 	case "catalogue":
 		err = catalogue(rest, os.Stdin, stdout)
+	case "export":
+		err = runExport(ctx, rest, stdout)
 	case "ppay":
 		err = runPpay(ctx, rest, environ, stdout)
 	case "version":
@@ -105,6 +108,8 @@ func helpOf(command string) string {
 		return ffhelp.Flags(fs, "preavviso demo [--out DIR] [--stay]").String()
 	case "catalogue":
 		return catalogueUsage
+	case "export":
+		return exportUsage
 	case "ppay":
 		return ppayUsage
 	}
