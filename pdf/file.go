@@ -146,8 +146,11 @@ func (f *file) page(c *content, width, height float64, bookmark string) {
 		if !known {
 			n = f.reserve()
 			f.Logos[key] = n
-			f.stream(n, fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /FlateDecode ",
-				l.width, l.height), l.packed)
+			kind := "/ColorSpace /DeviceRGB /BitsPerComponent 8"
+			if l.bilevel {
+				kind = "/ColorSpace /DeviceGray /BitsPerComponent 1 /Decode [1 0]"
+			}
+			f.stream(n, fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d %s /Filter /FlateDecode ", l.width, l.height, kind), l.packed)
 		}
 		logos += fmt.Sprintf("/L%d %d 0 R ", i, n)
 	}

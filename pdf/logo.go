@@ -25,7 +25,8 @@ const (
 // never changed and may be used by many at once.
 type Logo struct {
 	width, height int
-	packed        []byte // RGB, deflated
+	packed        []byte // deflated: RGB, or of a picture one bit a dot
+	bilevel       bool
 	digest        [sha256.Size]byte
 }
 

@@ -180,9 +180,9 @@ func checkAmount(c avviso.Cents) error {
 	return nil
 }
 
-// prepared returns p with all its texts made printable, or says which of them
+// Prepared returns p with all its texts made printable, or says which of them
 // is missing, too long or not printable. It leaves p alone.
-func (p Notice) prepared() (Notice, error) {
+func (p Notice) Prepared() (Notice, error) {
 	p.Steps = append([]Step(nil), p.Steps...)
 	fields := append(p.Creditor.fields(),
 		field{"numero del preavviso", &p.Reference, 40, required},

@@ -30,7 +30,7 @@ const (
 var errNoRoom = fault.New(fault.Invalid, "print.no_room", "I testi sono troppo lunghi per stare in una pagina.")
 
 func (p Notice) draw(pr *printing) error {
-	p, err := p.prepared()
+	p, err := p.Prepared()
 	if err != nil {
 		return err
 	}

@@ -371,6 +371,15 @@ func TestPostalPartNeedsBoth(t *testing.T) {
 	}
 }
 
+// TestLongNames cuts who it is for, as the guide does, and nothing else.
+func TestLongNames(t *testing.T) {
+	p := windscreen(t)
+	p.Debtor.Name = strings.Repeat("Wilhelmine ", 28)
+	if text := pdfText(t, draw(t, p)); !strings.Contains(text, "Wilhelmine Wilhelmine") || !strings.Contains(text, "…") || strings.Count(text, "Wilhelmine") > 2*7 {
+		t.Errorf("a name of 300 characters prints as %s", text)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	wide := func(n int) string { return strings.Repeat("W", n) }
 	widen := func(p *pdf.Notice) {
@@ -405,7 +414,8 @@ func TestRefusals(t *testing.T) {
 		"eleven digits":           {func(p *pdf.Notice) { p.Steps[0].Amount = avviso.MaxPrintable + 1 }, "print.bad_amount"},
 		"long plate":              {func(p *pdf.Notice) { p.Plate = wide(21) }, "print.too_long"},
 		"long violation":          {func(p *pdf.Notice) { p.Violation = wide(601) }, "print.too_long"},
-		"long debtor":             {func(p *pdf.Notice) { p.Debtor.Name = wide(71) }, "print.too_long"},
+		"null":                    {func(p *pdf.Notice) { p.Vehicle = "null" }, "print.missing_field"},
+		"undefined":               {func(p *pdf.Notice) { p.Place = " Undefined " }, "print.missing_field"},
 		"wide everything":         {widen, "print.no_room"},
 		"another script":          {func(p *pdf.Notice) { p.Place = "ул. Ленина" }, "print.bad_character"},
 		"control character":       {func(p *pdf.Notice) { p.Violation = "a\x1b[31mb" }, "print.bad_character"},

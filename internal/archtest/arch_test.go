@@ -103,6 +103,7 @@ var modules = map[string]string{
 	"github.com/oapi-codegen/runtime": "api firmware-api",
 	"github.com/peterbourgon/ff":      "internal/config cmd/preavviso cmd/ppaysim",
 	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim",
+	"golang.org/x/image":              "internal/escpos",
 	"golang.org/x/sync":               "internal/app internal/demo",
 	"golang.org/x/text":               "internal/avviso pdf internal/escpos",
 }
