@@ -36,11 +36,12 @@ type Receipt struct {
 // Revocation is the PSP's request to take a payment back. It changes no payment
 // and no verbale: whether money goes back is for a person to decide.
 //
-// One (IUV, ID) is one request, however often it is told.
+// One (IUV, ID) is one request, however often it is told. If it is told in two
+// ways, both are kept: nobody can say which is meant.
 type Revocation struct {
 	Creditor CreditorID
 	IUV      string
-	ID       string // IdentificativoMessaggioRevoca, or a digest of what was said if it is missing
+	ID       string // IdentificativoMessaggioRevoca, a point and a digest of what was said
 	Type     string // TipoRevoca; 0 is outside the schema and does come (piemontepay.md §4.4)
 	Cents    Cents  // what is asked back; the whole payment if the parts do not say
 	Reason   string // the PSP's words, of the first part

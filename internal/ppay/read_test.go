@@ -70,7 +70,7 @@ func TestReadSamples(t *testing.T) {
 		"rt": {Kind: "TrasmettiRT", Receipts: &multe.Bundle[multe.Receipt]{Creditor: ente, Items: []multe.Receipt{
 			{Creditor: ente, IUV: "47263270000010181", ID: "TRT472632700000101811234567", Digest: multe.DigestOf([]byte("<RT/>")), XML: []byte("<RT/>")}}}},
 		"revoca-as-sent": {Kind: "TrasmettiRichiesteDiRevoca", Revocations: &multe.Bundle[multe.Revocation]{Creditor: ente, Items: []multe.Revocation{
-			{Creditor: ente, IUV: "47263270000010181", Type: "0", ID: "sha256-" + multe.DigestOf([]byte("<RichiestaDiRevoca><IUV>47263270000010181</><TipoRevoca>0</><XML>AAECAwQFBgcICQo=</></>")).String()[:32]}}}},
+			{Creditor: ente, IUV: "47263270000010181", Type: "0", ID: ".6f0043dd1f62e6d2"}}}},
 		"scaduti": {Kind: "TrasmettiAvvisiScaduti", Expiries: &multe.Bundle[multe.Expiry]{Creditor: ente, Items: []multe.Expiry{
 			{Creditor: ente, IUV: "47263270000010989", Cents: 4200}}}},
 	}

@@ -191,14 +191,10 @@ func readRevocation(n *node, c multe.CreditorID) (multe.Revocation, bool) {
 	}
 	r := multe.Revocation{
 		Creditor: c, IUV: iuv,
-		ID:      field(maxHeading, "IdentificativoMessaggioRevoca"),
 		Type:    field(maxHeading, "TipoRevoca"),
 		PSP:     field(maxHeading, "IstitutoAttestante", "IdentificativoUnivocoFiscale"),
 		PSPName: field(maxAnything, "IstitutoAttestante", "PersonaGiuridica", "RagioneSociale"),
 		AskedOn: readDay(field(maxHeading, "DataOraMessaggioRevoca")),
-	}
-	if r.ID == "" {
-		r.ID = "sha256-" + multe.DigestOf(canonical(n, nil)).String()[:32]
 	}
 	for i, part := range n.all("ListaDatiSingolaRevoca", "DatiSingolaRevoca") {
 		if i == 0 {
@@ -213,16 +209,12 @@ func readRevocation(n *node, c multe.CreditorID) (multe.Revocation, bool) {
 	if r.Cents == 0 {
 		r.Cents, _ = avviso.ParseDecimal(field(maxHeading, "ImportoPagato")) // 0 if that is none either
 	}
-	return r, true
-}
-
-// canonical writes down what an element says, so that the same is the same.
-func canonical(n *node, to []byte) []byte {
-	to = append(append(append(append(to, '<'), n.name...), '>'), n.text...)
-	for _, c := range n.children {
-		to = canonical(c, to)
+	said, err := multe.DigestJSON(r)
+	if err != nil {
+		return multe.Revocation{}, false // impossible: texts and numbers
 	}
-	return append(to, "</>"...)
+	r.ID = field(maxHeading, "IdentificativoMessaggioRevoca") + "." + said.String()[:16]
+	return r, true
 }
 
 // readExpiry reads one AvvisoScaduto. It needs the IUV.
