@@ -93,7 +93,9 @@ func (v verdict) result() (b resultBody) {
 	return b
 }
 
-// restStatus: API/impl/v1/ChiamataEsternaSincronaV1ApiImpl.java:491-505.
+// restStatus is the HTTP status of a code.
+//
+// parity:S18 API/impl/v1/ChiamataEsternaSincronaV1ApiImpl.java:491-505
 func restStatus(code string) int {
 	switch code {
 	case "000":

@@ -50,6 +50,8 @@ func restSpontaneous(t tx, c restCall) (restAnswer, error) {
 
 // restPayment: SPLIT doGetPagamentoIUVChiamanteEsterno. The creditor must exist;
 // whether the IUV is theirs is not asked.
+//
+// parity:S18 SPLIT doGetPagamentoIUVChiamanteEsterno
 func restPayment(t tx, c restCall) (restAnswer, error) {
 	f, err := c.facts(t)
 	if err != nil {
@@ -143,6 +145,8 @@ func stampInput(b stampBody) verdict {
 // restStampTax: MB doAccessoChiamanteEsternoSincrono. Each marca is a position of
 // the type in the path; the document, if any, is one of its own type, which must
 // be of kind MABL.
+//
+// parity:S18 MB doAccessoChiamanteEsternoSincrono
 func restStampTax(t tx, c restCall) (restAnswer, error) {
 	b, err := decodeREST[stampBody](c.body)
 	if err != nil {

@@ -225,6 +225,8 @@ const opREST = "REST"
 
 // create makes a position, in the order of OLD doGetIUVChiamanteEsterno. From the
 // trace on, the identificativo is spent whatever happens (l.356).
+//
+// parity:S18 OLD doGetIUVChiamanteEsterno
 func (c restCall) create(t tx, n restNew) (Position, verdict, error) {
 	if v := restInput(n); v.bad() {
 		return Position{}, v, nil
@@ -445,6 +447,8 @@ func (p restPayer) debtor() *Subject {
 // restUpdate: SPLIT:1138-1281, doAggiornaPosizioneDebitoriaChiamanteEsterno. Unlike
 // in SOAP the state comes first, the amount is optional, and a debtor may be set
 // while it is not 0: only 218 applies.
+//
+// parity:S19 SPLIT:1138-1281, 1610-1635
 func restUpdate(t tx, c restCall) (restAnswer, error) {
 	b, err := decodeREST[updateBody](c.body)
 	if err != nil {
@@ -574,7 +578,9 @@ func restDebtor(old, s Subject) Subject {
 }
 
 // restUpdateShared changes a position of several creditors. verificaAnagrafica is
-// there called so that 218 does not apply.
+// there called so that 218 does not apply; here the debtor is left alone (ours).
+//
+// parity:S18 SPLIT doAggiornaPosizioneDebitoriaMultibeneficiarioChiamanteEsterno
 func restUpdateShared(t tx, c restCall) (restAnswer, error) {
 	b, err := decodeREST[sharedBody](c.body)
 	if err != nil {
@@ -599,6 +605,8 @@ func restUpdateShared(t tx, c restCall) (restAnswer, error) {
 
 // restDelete: SPLIT doEliminaPosizioneDebitoriaChiamanteEsterno: the state alone is
 // looked at, and the note stays.
+//
+// parity:S18 SPLIT doEliminaPosizioneDebitoriaChiamanteEsterno
 func restDelete(t tx, c restCall) (restAnswer, error) {
 	f, err := c.facts(t)
 	if err != nil {

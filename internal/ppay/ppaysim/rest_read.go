@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// restLookup is how status and paymentdata find a position; that of another type
+// lookup is how status and paymentdata find a position; that of another type
 // or creditor is not found (SPLIT doGetStatoPosizioneDebitoria). The type's end is
 // looked at even here.
 func (c restCall) lookup(t tx) (Position, itemFacts, verdict, error) {
@@ -37,6 +37,8 @@ type statusBody struct {
 func (b statusBody) code() string { return b.Result.Code }
 
 // restPositionStatus: SPLIT doGetStatoPosizioneDebitoria.
+//
+// parity:S18 SPLIT:744-790
 func restPositionStatus(t tx, c restCall) (restAnswer, error) {
 	p, f, v, err := c.lookup(t)
 	if err != nil || v.bad() {
@@ -97,6 +99,8 @@ type shareBody struct {
 }
 
 // restPaymentData: SPLIT doGetDatiPagamentoChiamanteEsterno.
+//
+// parity:S18 SPLIT doGetDatiPagamentoChiamanteEsterno
 func restPaymentData(t tx, c restCall) (restAnswer, error) {
 	p, f, v, err := c.lookup(t)
 	if err != nil || v.bad() {
@@ -144,6 +148,8 @@ type noticeBody struct {
 // restNotice: API/impl/v1/ChiamataEsternaSincronaV1ApiImpl.java:238-313 and SPLIT
 // ricercaPagamentoByIUV. Everything is 400, also a caller without the type, and
 // the position is sought before the creditor in the path is.
+//
+// parity:S18 API/impl/v1/ChiamataEsternaSincronaV1ApiImpl.java:238-313
 func restNotice(t tx, c restCall) (restAnswer, error) {
 	_, p, kind, err := find(t, "", c.iuv)
 	if err != nil {
@@ -229,6 +235,8 @@ type rtBody struct {
 // restRT: OLD:720-883, doGetRTChiamanteEsterno, in its order. Without a payment
 // the register's row has no outcome, which the source follows all the same: 100
 // (an inference). Payments here have come as receipts (modality 5): no XML.
+//
+// parity:S18 OLD:720-883
 func restRT(t tx, c restCall) (restAnswer, error) {
 	b, err := decodeREST[rtInput](c.body)
 	if err != nil {
