@@ -24,6 +24,7 @@ const (
 	CodeStateAssigned    CodeState = "assigned"
 	CodeStateAvailable   CodeState = "available"
 	CodeStateIssued      CodeState = "issued"
+	CodeStateOrphaned    CodeState = "orphaned"
 	CodeStatePaid        CodeState = "paid"
 	CodeStateQuarantined CodeState = "quarantined"
 	CodeStateRequested   CodeState = "requested"
@@ -40,6 +41,8 @@ func (e CodeState) Valid() bool {
 	case CodeStateAvailable:
 		return true
 	case CodeStateIssued:
+		return true
+	case CodeStateOrphaned:
 		return true
 	case CodeStatePaid:
 		return true
@@ -129,6 +132,30 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for ImportedCodeOutcome.
+const (
+	Foreign   ImportedCodeOutcome = "foreign"
+	Known     ImportedCodeOutcome = "known"
+	Recovered ImportedCodeOutcome = "recovered"
+	Wrong     ImportedCodeOutcome = "wrong"
+)
+
+// Valid indicates whether the value is a known member of the ImportedCodeOutcome enum.
+func (e ImportedCodeOutcome) Valid() bool {
+	switch e {
+	case Foreign:
+		return true
+	case Known:
+		return true
+	case Recovered:
+		return true
+	case Wrong:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Match.
 const (
 	MatchAmount  Match = "amount"
@@ -188,13 +215,16 @@ func (e MessageState) Valid() bool {
 
 // Defines values for PolicyAmount.
 const (
-	OneCode PolicyAmount = "one-code"
+	OneCode  PolicyAmount = "one-code"
+	TwoCodes PolicyAmount = "two-codes"
 )
 
 // Valid indicates whether the value is a known member of the PolicyAmount enum.
 func (e PolicyAmount) Valid() bool {
 	switch e {
 	case OneCode:
+		return true
+	case TwoCodes:
 		return true
 	default:
 		return false
@@ -204,7 +234,9 @@ func (e PolicyAmount) Valid() bool {
 // Defines values for PolicyDebtor.
 const (
 	PolicyDebtorRegister PolicyDebtor = "register"
+	PolicyDebtorReissue  PolicyDebtor = "reissue"
 	PolicyDebtorReset    PolicyDebtor = "reset"
+	PolicyDebtorRest     PolicyDebtor = "rest"
 )
 
 // Valid indicates whether the value is a known member of the PolicyDebtor enum.
@@ -212,7 +244,11 @@ func (e PolicyDebtor) Valid() bool {
 	switch e {
 	case PolicyDebtorRegister:
 		return true
+	case PolicyDebtorReissue:
+		return true
 	case PolicyDebtorReset:
+		return true
+	case PolicyDebtorRest:
 		return true
 	default:
 		return false
@@ -222,7 +258,9 @@ func (e PolicyDebtor) Valid() bool {
 // Defines values for RecordPolicy.
 const (
 	RecordPolicyRegister RecordPolicy = "register"
+	RecordPolicyReissue  RecordPolicy = "reissue"
 	RecordPolicyReset    RecordPolicy = "reset"
+	RecordPolicyRest     RecordPolicy = "rest"
 )
 
 // Valid indicates whether the value is a known member of the RecordPolicy enum.
@@ -230,7 +268,11 @@ func (e RecordPolicy) Valid() bool {
 	switch e {
 	case RecordPolicyRegister:
 		return true
+	case RecordPolicyReissue:
+		return true
 	case RecordPolicyReset:
+		return true
+	case RecordPolicyRest:
 		return true
 	default:
 		return false
@@ -345,6 +387,12 @@ type Code struct {
 	Verbale ID `json:"verbale,omitempty,omitzero"`
 }
 
+// CodePage defines model for CodePage.
+type CodePage struct {
+	Codes []Code `json:"codes"`
+	Next  string `json:"next,omitempty,omitzero"`
+}
+
 // CodeState defines model for CodeState.
 type CodeState string
 
@@ -357,8 +405,13 @@ type Creditor struct {
 	Name             string        `json:"name"`
 	Policies         []Policy      `json:"policies"`
 	Pool             PoolLevels    `json:"pool"`
+	Portal           bool          `json:"portal,omitempty,omitzero"`
 	Postal           PostalAccount `json:"postal,omitempty,omitzero"`
 	Settore          string        `json:"settore,omitempty,omitzero"`
+	UndoMinutes      int           `json:"undo_minutes,omitempty,omitzero"`
+
+	// ValidityDays Absent means no end of validity.
+	ValidityDays int `json:"validity_days,omitempty,omitzero"`
 }
 
 // Debtor A person (surname and name) or a company.
@@ -547,6 +600,20 @@ type FlussoPage struct {
 	Next   string   `json:"next,omitempty,omitzero"`
 }
 
+// FoundCode defines model for FoundCode.
+type FoundCode struct {
+	Avviso string `json:"avviso"`
+
+	// Line Of the file; comes back with the answer.
+	Line int `json:"line,omitempty,omitzero"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position"`
+
+	// Upstream IdPosizioneDebitoria on the platform, if it is not position.
+	Upstream string `json:"upstream,omitempty,omitzero"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	Status HealthStatus `json:"status"`
@@ -557,6 +624,38 @@ type HealthStatus string
 
 // ID 32 lower-case hex digits.
 type ID = string
+
+// Import defines model for Import.
+type Import struct {
+	// Commit Without it nothing is imported; the answer says what would be.
+	Commit bool        `json:"commit,omitempty,omitzero"`
+	Rows   []FoundCode `json:"rows"`
+}
+
+// ImportResult defines model for ImportResult.
+type ImportResult struct {
+	// Committed False for a preview, and where a row is wrong.
+	Committed bool           `json:"committed"`
+	Rows      []ImportedCode `json:"rows"`
+}
+
+// ImportedCode defines model for ImportedCode.
+type ImportedCode struct {
+	Avviso string `json:"avviso"`
+
+	// Detail Italian, to be shown.
+	Detail string `json:"detail,omitempty,omitzero"`
+	Line   int    `json:"line"`
+
+	// Outcome recovered: taken, or would be. known: no news. foreign: none of our codes. wrong: see detail.
+	Outcome ImportedCodeOutcome `json:"outcome"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position"`
+}
+
+// ImportedCodeOutcome recovered: taken, or would be. known: no news. foreign: none of our codes. wrong: see detail.
+type ImportedCodeOutcome string
 
 // Invitation defines model for Invitation.
 type Invitation struct {
@@ -609,13 +708,22 @@ type NewCreditor struct {
 	Cf    string `json:"cf"`
 
 	// CodiceVersamento Given by PiemontePAY.
-	CodiceVersamento string        `json:"codice_versamento"`
-	Info             string        `json:"info,omitempty,omitzero"`
-	Name             string        `json:"name"`
-	Policies         []Policy      `json:"policies,omitempty,omitzero"`
-	Pool             PoolLevels    `json:"pool"`
-	Postal           PostalAccount `json:"postal,omitempty,omitzero"`
-	Settore          string        `json:"settore,omitempty,omitzero"`
+	CodiceVersamento string     `json:"codice_versamento"`
+	Info             string     `json:"info,omitempty,omitzero"`
+	Name             string     `json:"name"`
+	Policies         []Policy   `json:"policies,omitempty,omitzero"`
+	Pool             PoolLevels `json:"pool"`
+
+	// Portal The creditor has no SOAP integration; lists are carried to the portal and back by hand.
+	Portal  bool          `json:"portal,omitempty,omitzero"`
+	Postal  PostalAccount `json:"postal,omitempty,omitzero"`
+	Settore string        `json:"settore,omitempty,omitzero"`
+
+	// UndoMinutes How long an annulment can be taken back; 30 without it.
+	UndoMinutes int `json:"undo_minutes,omitempty,omitzero"`
+
+	// ValidityDays How many days after its issue a preavviso can be paid; without it there is no end.
+	ValidityDays int `json:"validity_days,omitempty,omitzero"`
 }
 
 // NewDevice defines model for NewDevice.
@@ -682,6 +790,19 @@ type PoolLevels struct {
 	Target int `json:"target"`
 }
 
+// PortalList defines model for PortalList.
+type PortalList struct {
+	// File The CSV, ASCII.
+	File string `json:"file"`
+	Id   string `json:"id"`
+
+	// Instructions Italian, to be shown.
+	Instructions string `json:"instructions"`
+
+	// Size How many codes it asks for.
+	Size int `json:"size"`
+}
+
 // PostalAccount defines model for PostalAccount.
 type PostalAccount struct {
 	// Authorization AUT. DB/…; without it no Data Matrix is printed.
@@ -704,6 +825,12 @@ type Problem struct {
 	// Trace Finds the line in the service's log.
 	Trace string `json:"trace"`
 	Type  string `json:"type"`
+}
+
+// Reason defines model for Reason.
+type Reason struct {
+	// Reason Goes to PiemontePAY as Motivazione; it must name nobody.
+	Reason string `json:"reason"`
 }
 
 // Receipt defines model for Receipt.
@@ -779,6 +906,14 @@ type RevokedDevice struct {
 // RevokedDeviceState defines model for RevokedDevice.State.
 type RevokedDeviceState string
 
+// SlipCode The second codice avviso of a slip under policy two-codes, for the full amount.
+type SlipCode struct {
+	Avviso string `json:"avviso"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position"`
+}
+
 // Step defines model for Step.
 type Step struct {
 	Cents   int64     `json:"cents"`
@@ -812,6 +947,9 @@ type Verbale struct {
 	// DueCents Due today in Europe/Rome.
 	DueCents int64 `json:"due_cents"`
 
+	// Full The second codice avviso of a slip under policy two-codes, for the full amount.
+	Full SlipCode `json:"full,omitempty,omitzero"`
+
 	// Id 32 lower-case hex digits.
 	Id       ID        `json:"id"`
 	IssuedAt time.Time `json:"issued_at"`
@@ -821,15 +959,21 @@ type Verbale struct {
 	Plate    string    `json:"plate"`
 
 	// Position 32 lower-case hex digits.
-	Position   ID           `json:"position"`
-	ReceivedAt time.Time    `json:"received_at"`
-	Record     Record       `json:"record,omitempty,omitzero"`
-	Reference  string       `json:"reference,omitempty,omitzero"`
-	State      VerbaleState `json:"state"`
-	Steps      []Step       `json:"steps"`
-	Vehicle    string       `json:"vehicle,omitempty,omitzero"`
-	Violation  Violation    `json:"violation"`
-	Warden     string       `json:"warden"`
+	Position ID `json:"position"`
+
+	// Reason Why it was cancelled.
+	Reason     string    `json:"reason,omitempty,omitzero"`
+	ReceivedAt time.Time `json:"received_at"`
+	Record     Record    `json:"record,omitempty,omitzero"`
+	Reference  string    `json:"reference,omitempty,omitzero"`
+
+	// Reissued Position that took over from the one on the slip.
+	Reissued  string       `json:"reissued,omitempty,omitzero"`
+	State     VerbaleState `json:"state"`
+	Steps     []Step       `json:"steps"`
+	Vehicle   string       `json:"vehicle,omitempty,omitzero"`
+	Violation Violation    `json:"violation"`
+	Warden    string       `json:"warden"`
 }
 
 // VerbaleAndCode defines model for VerbaleAndCode.
@@ -926,6 +1070,13 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListOrphansParams defines parameters for ListOrphans.
+type ListOrphansParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListPaymentsParams defines parameters for ListPayments.
 type ListPaymentsParams struct {
 	// After The `next` of the page before; it means nothing to a client.
@@ -964,11 +1115,20 @@ type ListMessagesParams struct {
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
 type AddCreditorJSONRequestBody = NewCreditor
 
+// VoidCodeJSONRequestBody defines body for VoidCode for application/json ContentType.
+type VoidCodeJSONRequestBody = Reason
+
 // AddDeviceJSONRequestBody defines body for AddDevice for application/json ContentType.
 type AddDeviceJSONRequestBody = NewDevice
 
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
+
+// ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
+type ImportCodesJSONRequestBody = Import
+
+// CancelVerbaleJSONRequestBody defines body for CancelVerbale for application/json ContentType.
+type CancelVerbaleJSONRequestBody = Reason
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
@@ -993,6 +1153,12 @@ type ServerInterface interface {
 	// ReadTimeline Everything that happened to a code, in order.
 	// (GET /v1/creditors/{cf}/codes/{code}/timeline)
 	ReadTimeline(c *gin.Context, cf CF, code AvvisoOrPosition)
+	// UndoVoid Take that back, while PiemontePAY has not heard of it.
+	// (DELETE /v1/creditors/{cf}/codes/{code}/void)
+	UndoVoid(c *gin.Context, cf CF, code AvvisoOrPosition)
+	// VoidCode Give up a code that is on no slip.
+	// (POST /v1/creditors/{cf}/codes/{code}/void)
+	VoidCode(c *gin.Context, cf CF, code AvvisoOrPosition)
 	// ListDevices The handhelds of the creditor, oldest first.
 	// (GET /v1/creditors/{cf}/devices)
 	ListDevices(c *gin.Context, cf CF, params ListDevicesParams)
@@ -1014,9 +1180,18 @@ type ServerInterface interface {
 	// ReadFlusso A flow and a page of its lines, each with the payment it is about.
 	// (GET /v1/creditors/{cf}/flussi/{id})
 	ReadFlusso(c *gin.Context, cf CF, id ID, params ReadFlussoParams)
+	// MakePortalList The list of codes that an operator loads on the portal by hand.
+	// (POST /v1/creditors/{cf}/lista-di-carico)
+	MakePortalList(c *gin.Context, cf CF)
 	// AddOperator Let a person or a program act for the creditor.
 	// (POST /v1/creditors/{cf}/operators)
 	AddOperator(c *gin.Context, cf CF)
+	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
+	// (GET /v1/creditors/{cf}/orphans)
+	ListOrphans(c *gin.Context, cf CF, params ListOrphansParams)
+	// ImportCodes Give codes the numbers that somebody read on the portal.
+	// (POST /v1/creditors/{cf}/orphans/import)
+	ImportCodes(c *gin.Context, cf CF)
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(c *gin.Context, cf CF, params ListPaymentsParams)
@@ -1029,6 +1204,12 @@ type ServerInterface interface {
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(c *gin.Context, cf CF, id ID)
+	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of.
+	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
+	UndoCancellation(c *gin.Context, cf CF, id ID)
+	// CancelVerbale Annul a verbale in autotutela.
+	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation)
+	CancelVerbale(c *gin.Context, cf CF, id ID)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
@@ -1259,6 +1440,74 @@ func (siw *ServerInterfaceWrapper) ReadTimeline(c *gin.Context) {
 	}
 
 	siw.Handler.ReadTimeline(c, cf, code)
+}
+
+// UndoVoid operation middleware
+func (siw *ServerInterfaceWrapper) UndoVoid(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "code" -------------
+	var code AvvisoOrPosition
+
+	err = runtime.BindStyledParameterWithOptions("simple", "code", c.Param("code"), &code, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter code: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UndoVoid(c, cf, code)
+}
+
+// VoidCode operation middleware
+func (siw *ServerInterfaceWrapper) VoidCode(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "code" -------------
+	var code AvvisoOrPosition
+
+	err = runtime.BindStyledParameterWithOptions("simple", "code", c.Param("code"), &code, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter code: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VoidCode(c, cf, code)
 }
 
 // ListDevices operation middleware
@@ -1547,6 +1796,31 @@ func (siw *ServerInterfaceWrapper) ReadFlusso(c *gin.Context) {
 	siw.Handler.ReadFlusso(c, cf, id, params)
 }
 
+// MakePortalList operation middleware
+func (siw *ServerInterfaceWrapper) MakePortalList(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MakePortalList(c, cf)
+}
+
 // AddOperator operation middleware
 func (siw *ServerInterfaceWrapper) AddOperator(c *gin.Context) {
 
@@ -1570,6 +1844,75 @@ func (siw *ServerInterfaceWrapper) AddOperator(c *gin.Context) {
 	}
 
 	siw.Handler.AddOperator(c, cf)
+}
+
+// ListOrphans operation middleware
+func (siw *ServerInterfaceWrapper) ListOrphans(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOrphansParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOrphans(c, cf, params)
+}
+
+// ImportCodes operation middleware
+func (siw *ServerInterfaceWrapper) ImportCodes(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ImportCodes(c, cf)
 }
 
 // ListPayments operation middleware
@@ -1717,6 +2060,74 @@ func (siw *ServerInterfaceWrapper) ReadVerbale(c *gin.Context) {
 	}
 
 	siw.Handler.ReadVerbale(c, cf, id)
+}
+
+// UndoCancellation operation middleware
+func (siw *ServerInterfaceWrapper) UndoCancellation(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UndoCancellation(c, cf, id)
+}
+
+// CancelVerbale operation middleware
+func (siw *ServerInterfaceWrapper) CancelVerbale(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelVerbale(c, cf, id)
 }
 
 // ReadPreavviso operation middleware
@@ -2052,10 +2463,17 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali", wrapper.ListVerbali)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id", wrapper.ReadVerbale)
 	router.PUT(options.BaseURL+"/v1/creditors/:cf/verbali/:id/record", wrapper.RecordVerbale)
+	router.DELETE(options.BaseURL+"/v1/creditors/:cf/verbali/:id/cancellation", wrapper.UndoCancellation)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/cancellation", wrapper.CancelVerbale)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/preavviso.pdf", wrapper.ReadPreavviso)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts", wrapper.ListReceipts)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts/:digest", wrapper.ReadReceipt)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code", wrapper.ReadCode)
+	router.DELETE(options.BaseURL+"/v1/creditors/:cf/codes/:code/void", wrapper.UndoVoid)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/codes/:code/void", wrapper.VoidCode)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/orphans", wrapper.ListOrphans)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/orphans/import", wrapper.ImportCodes)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/lista-di-carico", wrapper.MakePortalList)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code/timeline", wrapper.ReadTimeline)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/payments", wrapper.ListPayments)
 	router.GET(options.BaseURL+"/v1/messages", wrapper.ListMessages)
@@ -2304,6 +2722,87 @@ type ReadTimelinedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReadTimelinedefaultApplicationProblemPlusJSONResponse) VisitReadTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoVoidRequestObject struct {
+	Cf   CF               `json:"cf"`
+	Code AvvisoOrPosition `json:"code"`
+}
+
+type UndoVoidResponseObject interface {
+	VisitUndoVoidResponse(w http.ResponseWriter) error
+}
+
+type UndoVoid200JSONResponse Code
+
+func (response UndoVoid200JSONResponse) VisitUndoVoidResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoVoiddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UndoVoiddefaultApplicationProblemPlusJSONResponse) VisitUndoVoidResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCodeRequestObject struct {
+	Cf   CF               `json:"cf"`
+	Code AvvisoOrPosition `json:"code"`
+	Body *VoidCodeJSONRequestBody
+}
+
+type VoidCodeResponseObject interface {
+	VisitVoidCodeResponse(w http.ResponseWriter) error
+}
+
+type VoidCode200JSONResponse Code
+
+func (response VoidCode200JSONResponse) VisitVoidCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCodedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCodedefaultApplicationProblemPlusJSONResponse) VisitVoidCodeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2596,6 +3095,45 @@ func (response ReadFlussodefaultApplicationProblemPlusJSONResponse) VisitReadFlu
 	return err
 }
 
+type MakePortalListRequestObject struct {
+	Cf CF `json:"cf"`
+}
+
+type MakePortalListResponseObject interface {
+	VisitMakePortalListResponse(w http.ResponseWriter) error
+}
+
+type MakePortalList200JSONResponse PortalList
+
+func (response MakePortalList200JSONResponse) VisitMakePortalListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MakePortalListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MakePortalListdefaultApplicationProblemPlusJSONResponse) VisitMakePortalListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AddOperatorRequestObject struct {
 	Cf   CF `json:"cf"`
 	Body *AddOperatorJSONRequestBody
@@ -2625,6 +3163,86 @@ type AddOperatordefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AddOperatordefaultApplicationProblemPlusJSONResponse) VisitAddOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphansRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListOrphansParams
+}
+
+type ListOrphansResponseObject interface {
+	VisitListOrphansResponse(w http.ResponseWriter) error
+}
+
+type ListOrphans200JSONResponse CodePage
+
+func (response ListOrphans200JSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOrphansdefaultApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportCodesRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *ImportCodesJSONRequestBody
+}
+
+type ImportCodesResponseObject interface {
+	VisitImportCodesResponse(w http.ResponseWriter) error
+}
+
+type ImportCodes200JSONResponse ImportResult
+
+func (response ImportCodes200JSONResponse) VisitImportCodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportCodesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportCodesdefaultApplicationProblemPlusJSONResponse) VisitImportCodesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2784,6 +3402,87 @@ type ReadVerbaledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReadVerbaledefaultApplicationProblemPlusJSONResponse) VisitReadVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoCancellationRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type UndoCancellationResponseObject interface {
+	VisitUndoCancellationResponse(w http.ResponseWriter) error
+}
+
+type UndoCancellation200JSONResponse VerbaleAndCode
+
+func (response UndoCancellation200JSONResponse) VisitUndoCancellationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UndoCancellationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UndoCancellationdefaultApplicationProblemPlusJSONResponse) VisitUndoCancellationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelVerbaleRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *CancelVerbaleJSONRequestBody
+}
+
+type CancelVerbaleResponseObject interface {
+	VisitCancelVerbaleResponse(w http.ResponseWriter) error
+}
+
+type CancelVerbale200JSONResponse VerbaleAndCode
+
+func (response CancelVerbale200JSONResponse) VisitCancelVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelVerbaledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelVerbaledefaultApplicationProblemPlusJSONResponse) VisitCancelVerbaleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3189,6 +3888,12 @@ type StrictServerInterface interface {
 	// ReadTimeline Everything that happened to a code, in order.
 	// (GET /v1/creditors/{cf}/codes/{code}/timeline)
 	ReadTimeline(ctx context.Context, request ReadTimelineRequestObject) (ReadTimelineResponseObject, error)
+	// UndoVoid Take that back, while PiemontePAY has not heard of it.
+	// (DELETE /v1/creditors/{cf}/codes/{code}/void)
+	UndoVoid(ctx context.Context, request UndoVoidRequestObject) (UndoVoidResponseObject, error)
+	// VoidCode Give up a code that is on no slip.
+	// (POST /v1/creditors/{cf}/codes/{code}/void)
+	VoidCode(ctx context.Context, request VoidCodeRequestObject) (VoidCodeResponseObject, error)
 	// ListDevices The handhelds of the creditor, oldest first.
 	// (GET /v1/creditors/{cf}/devices)
 	ListDevices(ctx context.Context, request ListDevicesRequestObject) (ListDevicesResponseObject, error)
@@ -3210,9 +3915,18 @@ type StrictServerInterface interface {
 	// ReadFlusso A flow and a page of its lines, each with the payment it is about.
 	// (GET /v1/creditors/{cf}/flussi/{id})
 	ReadFlusso(ctx context.Context, request ReadFlussoRequestObject) (ReadFlussoResponseObject, error)
+	// MakePortalList The list of codes that an operator loads on the portal by hand.
+	// (POST /v1/creditors/{cf}/lista-di-carico)
+	MakePortalList(ctx context.Context, request MakePortalListRequestObject) (MakePortalListResponseObject, error)
 	// AddOperator Let a person or a program act for the creditor.
 	// (POST /v1/creditors/{cf}/operators)
 	AddOperator(ctx context.Context, request AddOperatorRequestObject) (AddOperatorResponseObject, error)
+	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
+	// (GET /v1/creditors/{cf}/orphans)
+	ListOrphans(ctx context.Context, request ListOrphansRequestObject) (ListOrphansResponseObject, error)
+	// ImportCodes Give codes the numbers that somebody read on the portal.
+	// (POST /v1/creditors/{cf}/orphans/import)
+	ImportCodes(ctx context.Context, request ImportCodesRequestObject) (ImportCodesResponseObject, error)
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(ctx context.Context, request ListPaymentsRequestObject) (ListPaymentsResponseObject, error)
@@ -3225,6 +3939,12 @@ type StrictServerInterface interface {
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(ctx context.Context, request ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error)
+	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of.
+	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
+	UndoCancellation(ctx context.Context, request UndoCancellationRequestObject) (UndoCancellationResponseObject, error)
+	// CancelVerbale Annul a verbale in autotutela.
+	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation)
+	CancelVerbale(ctx context.Context, request CancelVerbaleRequestObject) (CancelVerbaleResponseObject, error)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
@@ -3487,6 +4207,78 @@ func (sh *strictHandler) ReadTimeline(ctx *gin.Context, cf CF, code AvvisoOrPosi
 	}
 }
 
+// UndoVoid operation middleware
+func (sh *strictHandler) UndoVoid(ctx *gin.Context, cf CF, code AvvisoOrPosition) {
+	var request UndoVoidRequestObject
+
+	request.Cf = cf
+	request.Code = code
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UndoVoid(ctx, request.(UndoVoidRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UndoVoid")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UndoVoidResponseObject); ok {
+		if err := validResponse.VisitUndoVoidResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VoidCode operation middleware
+func (sh *strictHandler) VoidCode(ctx *gin.Context, cf CF, code AvvisoOrPosition) {
+	var request VoidCodeRequestObject
+
+	request.Cf = cf
+	request.Code = code
+
+	var body VoidCodeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCode(ctx, request.(VoidCodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VoidCodeResponseObject); ok {
+		if err := validResponse.VisitVoidCodeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListDevices operation middleware
 func (sh *strictHandler) ListDevices(ctx *gin.Context, cf CF, params ListDevicesParams) {
 	var request ListDevicesRequestObject
@@ -3694,6 +4486,32 @@ func (sh *strictHandler) ReadFlusso(ctx *gin.Context, cf CF, id ID, params ReadF
 	}
 }
 
+// MakePortalList operation middleware
+func (sh *strictHandler) MakePortalList(ctx *gin.Context, cf CF) {
+	var request MakePortalListRequestObject
+
+	request.Cf = cf
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MakePortalList(ctx, request.(MakePortalListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MakePortalList")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MakePortalListResponseObject); ok {
+		if err := validResponse.VisitMakePortalListResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // AddOperator operation middleware
 func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF) {
 	var request AddOperatorRequestObject
@@ -3731,6 +4549,77 @@ func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(AddOperatorResponseObject); ok {
 		if err := validResponse.VisitAddOperatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOrphans operation middleware
+func (sh *strictHandler) ListOrphans(ctx *gin.Context, cf CF, params ListOrphansParams) {
+	var request ListOrphansRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrphans(ctx, request.(ListOrphansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrphans")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOrphansResponseObject); ok {
+		if err := validResponse.VisitListOrphansResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ImportCodes operation middleware
+func (sh *strictHandler) ImportCodes(ctx *gin.Context, cf CF) {
+	var request ImportCodesRequestObject
+
+	request.Cf = cf
+
+	var body ImportCodesJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportCodes(ctx, request.(ImportCodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportCodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ImportCodesResponseObject); ok {
+		if err := validResponse.VisitImportCodesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -3838,6 +4727,78 @@ func (sh *strictHandler) ReadVerbale(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReadVerbaleResponseObject); ok {
 		if err := validResponse.VisitReadVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UndoCancellation operation middleware
+func (sh *strictHandler) UndoCancellation(ctx *gin.Context, cf CF, id ID) {
+	var request UndoCancellationRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UndoCancellation(ctx, request.(UndoCancellationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UndoCancellation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UndoCancellationResponseObject); ok {
+		if err := validResponse.VisitUndoCancellationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelVerbale operation middleware
+func (sh *strictHandler) CancelVerbale(ctx *gin.Context, cf CF, id ID) {
+	var request CancelVerbaleRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body CancelVerbaleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelVerbale(ctx, request.(CancelVerbaleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelVerbale")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelVerbaleResponseObject); ok {
+		if err := validResponse.VisitCancelVerbaleResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

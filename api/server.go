@@ -45,11 +45,18 @@ type Registry interface {
 // Pool tells what codes there are; package pool does it.
 type Pool interface {
 	Stock(ctx context.Context, c multe.CreditorID) (pool.Stock, error)
+	Void(ctx context.Context, actor string, c multe.CreditorID, p multe.PositionID, reason string) (multe.Code, error)
+	UndoVoid(ctx context.Context, actor string, c multe.CreditorID, p multe.PositionID) (multe.Code, error)
+	Orphans(ctx context.Context, c multe.CreditorID, after multe.PositionID, limit int) ([]multe.Code, error)
+	Recover(ctx context.Context, actor string, c multe.CreditorID, found []multe.Found, commit bool) ([]pool.Recovered, bool, error)
+	List(ctx context.Context, actor string, c multe.CreditorID, encode func([]multe.PositionID, multe.Causale) []byte) (pool.List, error)
 }
 
 // Verbali keeps the verbali and the history of codes; package verbali does it.
 type Verbali interface {
 	Record(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, r multe.Record) (multe.Verbale, multe.Code, error)
+	Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, reason string) (multe.Verbale, multe.Code, error)
+	UndoCancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	List(ctx context.Context, c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
 	FindCode(ctx context.Context, c multe.CreditorID, avvisoOrPosition string) (multe.Code, error)

@@ -397,7 +397,7 @@ func badInputs(t testing.TB, r *rig) []badInput {
 	creditor("policies out of order", map[string]any{"policies": []any{
 		map[string]any{"from": "2026-02-01", "debtor": "reset", "amount": "one-code"},
 		map[string]any{"from": "2026-01-01", "debtor": "reset", "amount": "one-code"}}}, 422, "creditor.bad_policies")
-	creditor("unknown policy", map[string]any{"policies": []any{map[string]any{"from": "2026-01-01", "debtor": "rest", "amount": "one-code"}}}, 422, "request.invalid", "/policies/0/debtor")
+	creditor("unknown policy", map[string]any{"policies": []any{map[string]any{"from": "2026-01-01", "debtor": "guess", "amount": "one-code"}}}, 422, "request.invalid", "/policies/0/debtor")
 	creditor("name with a control character", map[string]any{"name": "Comune\x00"}, 422, "creditor.bad_name")
 	add("operator: name", webtest.Admin, "POST", torino+"/operators", `{"name":" "}`, 422, "operator.bad_name")
 	add("operator: of nobody", webtest.Admin, "POST", "/v1/creditors/01234560017/operators", `{"name":"x"}`, 404, "creditor.unknown")

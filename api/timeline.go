@@ -7,6 +7,9 @@ import "preavviso/internal/multe"
 var sentences = map[string]string{
 	"code.requested":   "Codice chiesto a PiemontePAY.",
 	"code.available":   "Codice ricevuto da PiemontePAY: è nella scorta dell'ente.",
+	"code.orphaned":    "PiemontePAY ha già questo codice, ma il suo numero non ci è mai arrivato: è messo da parte.",
+	"code.reissued":    "Codice della scorta messo sul verbale al posto di quello del preavviso.",
+	"code.restored":    "Annullamento del codice ripensato: torna com'era.",
 	"code.assigned":    "Codice affidato a un palmare.",
 	"code.quarantined": "Codice messo da parte: il palmare è stato revocato e potrebbe averlo stampato.",
 	"code.returned":    "Codice restituito dal palmare senza essere stato stampato: è di nuovo nella scorta.",
@@ -32,6 +35,8 @@ var sentences = map[string]string{
 	"batch.sealed":     "Lista per PiemontePAY preparata.",
 	"batch.attempted":  "Invio della lista a PiemontePAY.",
 	"batch.queued":     "Lista presa in carico da PiemontePAY.",
+	"batch.listed":     "Lista da caricare a mano sul portale PiemontePAY preparata.",
+	"batch.abandoned":  "L'esito della lista non è arrivato in tempo: le posizioni vengono riproposte in un'altra.",
 	"batch.refused":    "Lista rifiutata da PiemontePAY.",
 	"batch.not_sent":   "Lista non partita: sarà ripetuta.",
 	"batch.unanswered": "Nessuna risposta alla lista: sarà ripetuta uguale.",
@@ -40,6 +45,8 @@ var sentences = map[string]string{
 	"verbale.issued":         "Preavviso ricevuto dal palmare.",
 	"verbale.issued_offline": "Preavviso ricevuto dal palmare, stampato senza rete.",
 	"verbale.recorded":       "Verbale registrato dall'ufficio.",
+	"verbale.cancelled":      "Verbale annullato in autotutela.",
+	"verbale.restored":       "Annullamento del verbale ripensato: torna com'era.",
 	"verbale.settled":        "Verbale estinto con il pagamento.",
 
 	"payment.recorded": "Pagamento notificato da PiemontePAY.",

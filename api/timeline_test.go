@@ -72,6 +72,10 @@ func actions(n ast.Node) []ast.Expr {
 		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Action" {
 			return []ast.Expr{n.Value}
 		}
+	case *ast.ValueSpec: // const actionReturned = "code.returned"
+		if strings.HasPrefix(n.Names[0].Name, "action") {
+			return n.Values
+		}
 	case *ast.AssignStmt: // action = "code.available"
 		if to, ok := n.Lhs[0].(*ast.Ident); ok && to.Name == "action" {
 			return n.Rhs

@@ -15,6 +15,7 @@ func creditorOf(b NewCreditor) multe.Creditor {
 	c := multe.Creditor{
 		ID: multe.CreditorID(b.Cf), Name: b.Name, Settore: b.Settore, Info: b.Info, CBILL: b.Cbill,
 		CodiceVersamento: b.CodiceVersamento, PoolLow: b.Pool.Low, PoolTarget: b.Pool.Target,
+		ValidityDays: b.ValidityDays, UndoMinutes: b.UndoMinutes, Portal: b.Portal,
 	}
 	if b.Postal != (PostalAccount{}) {
 		c.Postal = &multe.PostalAccount{Number: b.Postal.Number, Holder: b.Postal.Holder, Authorization: b.Postal.Authorization}
@@ -29,6 +30,7 @@ func creditorBody(c multe.Creditor) Creditor {
 	b := Creditor{
 		Cf: string(c.ID), Name: c.Name, Settore: c.Settore, Info: c.Info, Cbill: c.CBILL,
 		CodiceVersamento: c.CodiceVersamento, Pool: PoolLevels{Low: c.PoolLow, Target: c.PoolTarget},
+		ValidityDays: c.ValidityDays, UndoMinutes: c.UndoMinutes, Portal: c.Portal,
 		Policies: each(c.Policies, func(p multe.Policy) Policy {
 			return Policy{From: p.From, Debtor: PolicyDebtor(p.Debtor), Amount: PolicyAmount(p.Amount)}
 		}),
@@ -60,6 +62,10 @@ func (s *server) verbaleBody(v multe.Verbale) Verbale {
 		IssuedAt: v.Slip.IssuedAt, ReceivedAt: v.ReceivedAt, Offline: v.Slip.Offline,
 		Steps:    each(v.Slip.Steps, func(p multe.Step) Step { return Step{Cents: int64(p.Cents), LastDay: p.LastDay} }),
 		DueCents: int64(v.DueOn(multe.DayOf(s.Now()))), Causale: string(v.Causale()), Changed: v.Changed,
+	}
+	b.Reissued, b.Reason = string(v.Reissued), v.Reason
+	if f := v.Slip.Full; f != nil {
+		b.Full = SlipCode{Position: string(f.Position), Avviso: f.Number.String()}
 	}
 	if r := v.Record; r != nil {
 		b.Record = Record{

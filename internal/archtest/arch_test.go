@@ -54,6 +54,7 @@ var arrows = map[string]string{
 	"internal/store/storetest": useCase,
 	"internal/ppay":            "internal/fault internal/multe internal/avviso wsdl/epaywso",
 	"internal/ppay/interop":    "", // tests only
+	"internal/portal":          "internal/fault internal/multe internal/avviso",
 	"internal/ppay/rest":       "internal/fault internal/multe internal/avviso internal/ppay",
 	"internal/ppay/ppaysim":    "internal/fault internal/avviso wsdl wsdl/epaywso", // a stranger to our domain: it must not share our mistakes
 	"wsdl":                     "",
@@ -70,7 +71,7 @@ var arrows = map[string]string{
 	// The edges speak HTTP to the use cases.
 	"internal/web":         "internal/fault internal/multe",
 	"internal/web/webtest": anyone, // only for the tests of the APIs
-	"api":                  httpAPI,
+	"api":                  httpAPI + " internal/portal",
 	"firmware-api":         httpAPI,
 	"firmware-api/client":  "", // firmware authors take it as it is; the standard library is enough for it
 	"internal/backoffice":  httpAPI + " internal/assets internal/dispatch internal/store",
@@ -79,7 +80,7 @@ var arrows = map[string]string{
 	"internal/config": "internal/fault internal/multe",
 	"internal/app":    anyone,
 	"internal/demo":   "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim firmware-api/client",
-	"cmd/preavviso":   "internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
+	"cmd/preavviso":   "internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
 	"cmd/ppaysim":     "internal/ppay/ppaysim internal/config internal/fault",
 	"cmd/palmare":     "firmware-api/client", // a stranger to the service, as a handheld is
 
@@ -111,7 +112,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/portal pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

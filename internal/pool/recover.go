@@ -22,10 +22,10 @@ const kindOrphan = "code.orphan" // of the position
 
 // Outcomes of one found number.
 const (
-	FoundNew     = "new"     // the code was waiting for it
-	FoundKnown   = "known"   // the code has it already
-	FoundForeign = "foreign" // none of our codes
-	FoundWrong   = "wrong"   // contradicts what we know
+	FoundNew     = "recovered" // the code was waiting for it
+	FoundKnown   = "known"     // the code has it already
+	FoundForeign = "foreign"   // none of our codes
+	FoundWrong   = "wrong"     // contradicts what we know
 )
 
 // Recovered is what a found number means.
@@ -43,13 +43,13 @@ func (p *Pool) Recover(ctx context.Context, actor string, c multe.CreditorID, fo
 	at := p.now()
 	look := func(r store.Reader) error {
 		list, committed = nil, false
-		seen := map[multe.PositionID]avviso.Number{}
+		numbers, owners := map[multe.PositionID]avviso.Number{}, map[avviso.Number]multe.PositionID{}
 		for _, f := range found {
-			k, err := judge(r, c, f, seen)
+			k, err := judge(r, c, f, numbers, owners)
 			if err != nil {
 				return err
 			}
-			seen[f.Position] = f.Number
+			numbers[f.Position], owners[f.Number] = f.Number, f.Position
 			list = append(list, k)
 			committed = committed || k.Outcome == FoundWrong // for now: whether any is
 		}
@@ -83,8 +83,9 @@ func (p *Pool) Recover(ctx context.Context, actor string, c multe.CreditorID, fo
 	return list, committed, nil
 }
 
-// judge decides what a found number means.
-func judge(r store.Reader, c multe.CreditorID, f multe.Found, seen map[multe.PositionID]avviso.Number) (Recovered, error) {
+// judge decides what a found number means; numbers and owners are what the rows
+// before it said.
+func judge(r store.Reader, c multe.CreditorID, f multe.Found, numbers map[multe.PositionID]avviso.Number, owners map[avviso.Number]multe.PositionID) (Recovered, error) {
 	k := Recovered{Found: f, Outcome: FoundWrong}
 	if !multe.ValidID(string(f.Position)) || f.Number.IsZero() {
 		k.Detail = "Manca la posizione o il codice avviso."
@@ -102,11 +103,12 @@ func judge(r store.Reader, c multe.CreditorID, f multe.Found, seen map[multe.Pos
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return k, err
 	}
-	before, twice := seen[f.Position]
+	before, twice := numbers[f.Position]
+	owner, taken := owners[f.Number]
 	switch {
 	case twice && before != f.Number:
 		k.Detail = "Nel file la stessa posizione ha due codici avviso: la lista è stata caricata due volte sul portale. Annullare sul portale le posizioni in più e riprovare con le altre."
-	case err == nil && other.Position != f.Position:
+	case err == nil && other.Position != f.Position || taken && owner != f.Position:
 		k.Detail = "Il codice avviso è già di un altro codice dell'ente."
 	case !code.Number.IsZero() && code.Number != f.Number:
 		k.Detail = "Il codice ha già un altro codice avviso."
@@ -333,4 +335,15 @@ func (a act) closeList() error {
 		return err
 	}
 	return a.audit("batch.done", "", string(done.ID), string(open.State), string(done.State))
+}
+
+// Orphans lists the codes that exist upstream under a number that never reached
+// us, oldest first, after the given one, at most limit (≤ [store.MaxPage]).
+func (p *Pool) Orphans(ctx context.Context, c multe.CreditorID, after multe.PositionID, limit int) ([]multe.Code, error) {
+	var list []multe.Code
+	err := p.store.View(ctx, func(r store.Reader) (err error) {
+		list, err = r.CodesIn(c, multe.CodeOrphaned, after, limit)
+		return err
+	})
+	return list, err
 }
