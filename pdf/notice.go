@@ -23,7 +23,10 @@ type Notice struct {
 	Violation string    // what was done; 1 to 600
 	Warden    string    // id, never a name; 1 to 40
 
-	Number  avviso.Number
+	Number avviso.Number
+	// Full is a second number, worth the second step when Number is worth only the
+	// first; zero where one number serves all.
+	Full    avviso.Number
 	Causale string // as the platform was told; 1 to 100
 	Debtor  Debtor // zero while nobody knows who it is, as on a windscreen
 	Steps   []Step // 1 to 4; the first is due now, and is what the symbols carry
@@ -88,8 +91,21 @@ const maxSteps = 4
 // postal reports whether the notice carries a bollettino.
 func (c Creditor) postal() bool { return c.PostalAccount != "" && c.PosteAuthorisation != "" }
 
-// due is the amount that the payment boxes and the symbols carry.
-func (p Notice) due() Step { return p.Steps[0] }
+// Box is what one payment box of a notice asks for.
+type Box struct {
+	Number avviso.Number
+	Step   Step
+}
+
+// Boxes are the payment boxes of a prepared notice: one, for what is due now, or
+// two, where each amount has a number of its own.
+func (p Notice) Boxes() []Box {
+	b := []Box{{p.Number, p.Steps[0]}}
+	if !p.Full.IsZero() {
+		b = append(b, Box{p.Full, p.Steps[1]})
+	}
+	return b
+}
 
 // term is the deadline as it is printed.
 func (s Step) term(w words, rome *time.Location) string {
@@ -210,6 +226,8 @@ func (p Notice) Prepared() (Notice, error) {
 		return Notice{}, invalid("missing_field", "Mancano la data e l'ora della violazione.")
 	case p.Number.IsZero():
 		return Notice{}, errNoNumber
+	case !p.Full.IsZero() && (len(p.Steps) < 2 || p.Full == p.Number):
+		return Notice{}, invalid("bad_steps", "Il secondo codice avviso vuole un secondo importo, e deve essere diverso dal primo.")
 	case len(p.Steps) == 0 || len(p.Steps) > maxSteps:
 		return Notice{}, invalid("bad_steps", "Gli importi devono essere da 1 a %d.", maxSteps)
 	}

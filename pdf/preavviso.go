@@ -40,26 +40,35 @@ func (p Notice) draw(pr *printing) error {
 		return err
 	}
 	pr.about.Title, pr.about.Lang = w.get("file_title"), "it-IT"
-	due := p.due()
-	box, err := pr.symbols(p.Creditor, p.Debtor, p.Number, due.Amount, p.Causale)
-	if err != nil {
-		return err
+	boxes := p.Boxes()
+	drawn := make([]paid, len(boxes))
+	for i, b := range boxes {
+		if drawn[i], err = pr.symbols(p.Creditor, p.Debtor, b.Number, b.Step.Amount, p.Causale); err != nil {
+			return err
+		}
 	}
-	foot := pageHeight - margin - paymentHeight
+	// With a bollettino each number has a page of its own.
+	perPage, height := len(boxes), paymentHeight*float64(len(boxes))
 	if p.Creditor.postal() {
-		foot -= postalHeight
+		perPage, height = 1, paymentHeight+postalHeight
 	}
+	foot := pageHeight - margin - height
 	size, gap, ok := pr.measure().fitBody(w, p, pr.zone, foot-footSpace)
 	if !ok {
 		return errNoRoom
 	}
-	s := pr.newPage()
-	s.body(w, p, pr.zone, size, gap)
 	to := payee{p.Creditor, p.Debtor.printed(w)}
-	what := due.Label + " – " + due.term(w, pr.zone)
-	s.payment(w, to, box, what, foot)
-	if p.Creditor.postal() {
-		s.bollettino(w, to, box, what, foot+paymentHeight)
+	for first := 0; first < len(boxes); first += perPage {
+		s := pr.newPage()
+		s.body(w, p, pr.zone, size, gap)
+		for i := range perPage {
+			b, y := boxes[first+i], foot+paymentHeight*float64(i)
+			what := b.Step.Label + " – " + b.Step.term(w, pr.zone)
+			s.payment(w, to, drawn[first+i], what, y)
+			if p.Creditor.postal() {
+				s.bollettino(w, to, drawn[first+i], what, y+paymentHeight)
+			}
+		}
 	}
 	return nil
 }

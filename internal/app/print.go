@@ -30,6 +30,9 @@ func (printer) Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byt
 		Causale:   string(multe.CausaleOfSlip(s)),
 		Steps:     printedSteps(s.Steps),
 	}
+	if s.Full != nil {
+		n.Full = s.Full.Number
+	}
 	if p := c.Postal; p != nil {
 		n.Creditor.PostalAccount, n.Creditor.PostalHolder, n.Creditor.PosteAuthorisation = p.Number, p.Holder, p.Authorization
 	}

@@ -25,13 +25,15 @@ func (s *slip) check(b *bitmap) error {
 }
 
 func (s *slip) readBack(b *bitmap) error {
+	// A number belongs to its payment box; the amounts stand above all of them.
+	numbers := map[int][]string{}
 	var lines []string
 	symbols := 0
 	for _, r := range s.rows {
 		lines = append(lines, r.text)
 		symbols += len(r.symbols)
+		numbers[r.box] = append(numbers[r.box], grouped.FindAllString(r.text, -1)...)
 	}
-	text := strings.Join(lines, "\n")
 	if symbols == 0 {
 		return errors.New("no symbol on the slip")
 	}
@@ -59,14 +61,8 @@ func (s *slip) readBack(b *bitmap) error {
 					return err
 				}
 			}
-			numbers := grouped.FindAllString(text, -1)
-			if len(numbers) == 0 {
-				return errors.New("no number on the slip")
-			}
-			for _, n := range numbers {
-				if n != d.Number.Grouped() {
-					return errors.New("number on the slip is not that of the symbol")
-				}
+			if of := numbers[r.box]; len(of) == 0 || slices.ContainsFunc(of, func(n string) bool { return n != d.Number.Grouped() }) {
+				return errors.New("number beside a symbol is not that of the symbol")
 			}
 			figures := map[string]string{"amount": d.Amount.Italian(), "creditor": d.CreditorCF}
 			if p.postal {

@@ -71,6 +71,7 @@ type row struct {
 	x         int
 	rule      bool
 	symbols   []placed
+	box       int // which payment box it belongs to
 }
 
 // placed is a symbol where it is, without its quiet zone.
@@ -86,6 +87,7 @@ type slip struct {
 	paper
 	rows   []row
 	height int
+	box    int              // being laid out
 	own    *charmap.Charmap // of the printer that sets the text; nil if we do
 }
 
@@ -93,7 +95,7 @@ type slip struct {
 func (s *slip) columns() int { return s.width / s.cell }
 
 func (s *slip) add(r row) {
-	r.y = s.height
+	r.y, r.box = s.height, s.box
 	s.height += r.height
 	s.rows = append(s.rows, r)
 }
@@ -212,35 +214,13 @@ func layOut(n pdf.Notice, t texts.Set, o Options) (*slip, error) {
 	if err != nil {
 		return nil, err
 	}
-	due := n.Steps[0]
-	payload, err := avviso.QR(n.Number, n.Creditor.CF, due.Amount)
-	if err != nil {
-		return nil, badPayload(err)
-	}
-	qr, err := symbol.QR(payload)
-	if err != nil {
-		return nil, err
-	}
-	c := n.Creditor
-	codes := []placed{{matrix: &qr, dots: p.qr}}
-	postal := o.Postal && c.PostalAccount != "" && c.PosteAuthorisation != ""
-	if postal {
-		debtor := n.Debtor.CF
-		if debtor == "" {
-			debtor = avviso.Anonymous
-		}
-		payload, err := avviso.DataMatrix(avviso.DataMatrixInput{
-			Number: n.Number, Account: c.PostalAccount, Amount: due.Amount, CreditorCF: c.CF,
-			DebtorCF: debtor, DebtorName: n.Debtor.Name, Causale: n.Causale,
-		})
-		if err != nil {
-			return nil, badPayload(err)
-		}
-		dm, err := symbol.DataMatrix(payload)
-		if err != nil {
+	postal := o.Postal && n.Creditor.PostalAccount != "" && n.Creditor.PosteAuthorisation != ""
+	boxes := n.Boxes()
+	codes := make([][]placed, len(boxes))
+	for i, b := range boxes {
+		if codes[i], err = symbols(n, b, p, postal); err != nil {
 			return nil, err
 		}
-		codes = append(codes, placed{matrix: &dm, dots: p.dm, postal: true})
 	}
 
 	const day = "02/01/2006"
@@ -250,6 +230,7 @@ func layOut(n pdf.Notice, t texts.Set, o Options) (*slip, error) {
 		}
 		return w.Get("by", "data", s.By.In(zone).Format(day))
 	}
+	c := n.Creditor
 	s := &slip{paper: p}
 	if o.OwnFont {
 		s.own = pages[o.Printer]
@@ -284,22 +265,28 @@ func layOut(n pdf.Notice, t texts.Set, o Options) (*slip, error) {
 	}
 	s.text(plain, false, w.Get("amounts"))
 	s.rule()
-	s.text(strong, true, w.Get("payment"))
-	s.text(plain, true, due.Label+", "+term(due))
-	s.symbols(codes...)
-	s.text(plain, true, w.Get("scan"))
-	s.space(0.25)
-	s.text(plain, true, w.Get("code"))
-	s.text(strong, true, n.Number.Grouped())
-	s.field(w.Get("creditor_cf"), c.CF)
-	s.field(w.Get("cbill"), c.CBILL)
-	s.field(w.Get("object"), n.Causale)
-	if postal {
+	for i, b := range boxes {
+		s.text(strong, true, w.Get("payment"))
+		s.text(plain, true, b.Step.Label+", "+term(b.Step))
+		s.symbols(codes[i]...)
+		s.text(plain, true, w.Get("scan"))
 		s.space(0.25)
-		s.text(strong, false, w.Get("slip"))
-		s.field(w.Get("account"), c.PostalAccount)
-		s.field(w.Get("holder"), c.PostalHolder)
-		s.text(plain, false, c.PosteAuthorisation)
+		s.text(plain, true, w.Get("code"))
+		s.text(strong, true, b.Number.Grouped())
+		s.field(w.Get("creditor_cf"), c.CF)
+		s.field(w.Get("cbill"), c.CBILL)
+		s.field(w.Get("object"), n.Causale)
+		if postal {
+			s.space(0.25)
+			s.text(strong, false, w.Get("slip"))
+			s.field(w.Get("account"), c.PostalAccount)
+			s.field(w.Get("holder"), c.PostalHolder)
+			s.text(plain, false, c.PosteAuthorisation)
+		}
+		s.box++
+		if i+1 < len(boxes) {
+			s.rule()
+		}
 	}
 	s.rule()
 	where := c.Privacy
@@ -312,6 +299,38 @@ func layOut(n pdf.Notice, t texts.Set, o Options) (*slip, error) {
 	s.text(plain, false, w.Get("privacy", "informativa", where))
 	s.space(2) // to tear it off
 	return s, nil
+}
+
+// symbols makes the symbols of a payment box.
+func symbols(n pdf.Notice, b pdf.Box, p paper, postal bool) ([]placed, error) {
+	c := n.Creditor
+	payload, err := avviso.QR(b.Number, c.CF, b.Step.Amount)
+	if err != nil {
+		return nil, badPayload(err)
+	}
+	qr, err := symbol.QR(payload)
+	if err != nil {
+		return nil, err
+	}
+	codes := []placed{{matrix: &qr, dots: p.qr}}
+	if !postal {
+		return codes, nil
+	}
+	debtor := n.Debtor.CF
+	if debtor == "" {
+		debtor = avviso.Anonymous
+	}
+	if payload, err = avviso.DataMatrix(avviso.DataMatrixInput{
+		Number: b.Number, Account: c.PostalAccount, Amount: b.Step.Amount, CreditorCF: c.CF,
+		DebtorCF: debtor, DebtorName: n.Debtor.Name, Causale: n.Causale,
+	}); err != nil {
+		return nil, badPayload(err)
+	}
+	dm, err := symbol.DataMatrix(payload)
+	if err != nil {
+		return nil, err
+	}
+	return append(codes, placed{matrix: &dm, dots: p.dm, postal: true}), nil
 }
 
 func badPayload(err error) error {
