@@ -54,11 +54,6 @@ type restCall struct {
 	set    Settings
 }
 
-// may reports whether the caller has a scope.
-func (c restCall) may(scope string) bool {
-	return c.caller == nil || slices.Contains(c.caller.Scopes, scope)
-}
-
 // mayType reports whether the caller is enabled for a payment type.
 func (c restCall) mayType(cf, code string) bool {
 	return c.caller == nil || slices.Contains(c.caller.Types, cf+"/"+code)

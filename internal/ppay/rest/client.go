@@ -111,7 +111,8 @@ func newTransport(t *tls.Config) *http.Transport {
 // on. It must not be repeated with the same ID.
 func (c *Client) Pay(ctx context.Context, o multe.CreditorID, typ string, p Spontaneous) (PaymentRef, error) {
 	path, err := under(o, typ, "payment")
-	return send[PaymentRef](ctx, c, http.MethodPost, path, errors.Join(err, p.check()), p)
+	ref, err := send[PaymentRef](ctx, c, http.MethodPost, path, errors.Join(err, p.check()), p)
+	return ref, goesOn(ref.URL, err)
 }
 
 // Create makes a position. It must not be repeated with the same p.ID, which the
@@ -182,7 +183,8 @@ func (c *Client) Notice(ctx context.Context, o multe.CreditorID, typ, iuv string
 // payment begins: until it ends or expires, the position refuses changes.
 func (c *Client) PaymentURL(ctx context.Context, o multe.CreditorID, iuv string) (PaymentRef, error) {
 	err := errors.Join(checkCreditor(o), checkIUV(iuv))
-	return get[PaymentRef](ctx, c, http.MethodPost, "/organizations/"+string(o)+"/debtpositions/"+iuv+"/payment", err)
+	ref, err := get[PaymentRef](ctx, c, http.MethodPost, "/organizations/"+string(o)+"/debtpositions/"+iuv+"/payment", err)
+	return ref, goesOn(ref.URL, err)
 }
 
 // Receipt returns the copy of a receipt. With a [Refusal] the Receipt still has a
@@ -195,7 +197,8 @@ func (c *Client) Receipt(ctx context.Context, r ReceiptRequest) (Receipt, error)
 // repeated with the same ID.
 func (c *Client) StampTax(ctx context.Context, o multe.CreditorID, typ string, s StampTax) (StampTaxRef, error) {
 	path, err := under(o, typ, "stamptaxpayment")
-	return send[StampTaxRef](ctx, c, http.MethodPost, path, errors.Join(err, s.check()), s)
+	ref, err := send[StampTaxRef](ctx, c, http.MethodPost, path, errors.Join(err, s.check()), s)
+	return ref, goesOn(ref.URL, err)
 }
 
 // StampTaxAttachment returns the XML of a marca da bollo that was paid.
@@ -203,6 +206,17 @@ func (c *Client) StampTaxAttachment(ctx context.Context, o multe.CreditorID, typ
 	path, err := position(o, typ, iuv, "/stampTaxAttachment")
 	a, err := get[attachment](ctx, c, http.MethodGet, path, err)
 	return a.XML, err
+}
+
+// goesOn wants an address that a payer can be sent to.
+func goesOn(address string, err error) error {
+	if err != nil {
+		return err
+	}
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return unknownOutcome(http.MethodPost, fmt.Errorf("%w: no paymentUrl", errAnswer))
+	}
+	return nil
 }
 
 // send calls with a body, unless invalid says why not.

@@ -293,6 +293,9 @@ func TestDoneButUnreadable(t *testing.T) {
 		"create multipayees": {`"iuv":"` + iuv0, `"iuv":"1` + iuv0[1:16] + `1`},
 		"paymentnotice":      {"JVBERi0xLjQ=", "PGh0bWw+"},
 		"paymentdata":        {"29.4", "29.405"},
+		"payment":            {"https://x/", ""},
+		"iuv payment":        {"https://x/", "javascript:alert(1)"},
+		"stamptaxpayment":    {"https://x/", "/x"},
 	} {
 		body := strings.ReplaceAll(everything("000"), change[0], change[1])
 		if body == everything("000") {

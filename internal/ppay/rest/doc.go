@@ -12,9 +12,9 @@
 //
 // The statuses are not those of the YAML: 200 comes with code 000, 403 with 200,
 // 400 with 300, and 500 with any other code, always with a body. So the body is
-// read whatever the status, and the code in it decides, once the status agrees:
+// read whatever the status, and the code in it decides:
 //
-//	code 000 and a status 2xx            done
+//	code 000, if the status is 2xx       done
 //	another code                         [Refusal], with the verdict of ppay's table
 //	status 400 and an error of the API   fault.Invalid: nothing was done
 //	401, or 403 without a code           fault.Unavailable ppay.auth: nothing was done

@@ -20,12 +20,13 @@ import (
 
 const (
 	creditor multe.CreditorID = "01234567890"
-	typ                       = "MU01" // expected payments
-	shared                    = "MB01" // of two creditors
-	document                  = "ML01" // documents that need a marca da bollo
-	iuv0                      = "12263270000471237"
-	user                      = "utente-canarino"
-	password                  = "password-canarino"
+
+	typ      = "MU01" // expected payments
+	shared   = "MB01" // of two creditors
+	document = "ML01" // documents that need a marca da bollo
+	iuv0     = "12263270000471237"
+	user     = "utente-canarino"
+	password = "password-canarino"
 )
 
 // A world is a platform and a client of it, without a network between them.
