@@ -1,0 +1,251 @@
+// Command palmare is a simulated handheld on the reference client: it enrols,
+// borrows codes, "prints" slips as files and uploads them, and can play a shift
+// without a network in which it is killed again and again.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"preavviso/firmware-api/client"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit statuses.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+const usage = `palmare: un palmare simulato.
+
+  palmare enrol  --server URL --code CODICE   si attiva con il codice dell'ufficio
+  palmare lease  --want N                     prende N codici
+  palmare issue  --plate TARGA [--place …]    scrive un preavviso (in carta/)
+  palmare sync                                trasmette ciò che manca
+  palmare return                              restituisce i codici non stampati
+  palmare status                              dice che cosa ha
+  palmare shift  --slips N --offline 6h       un turno senza rete, con guasti
+
+Tutti accettano --dir CARTELLA (predefinita: palmare.d).
+`
+
+type options struct {
+	dir, server, code    string
+	want, slips          int
+	plate, place, warden string
+	offline              time.Duration
+	rate                 float64
+	seed                 uint64
+	really               bool
+	life                 int
+}
+
+// run returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	command, ok := commands[args[0]]
+	if !ok {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	var o options
+	fs := flag.NewFlagSet("palmare "+args[0], flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&o.dir, "dir", "palmare.d", "`cartella` del palmare")
+	fs.StringVar(&o.server, "server", "", "`indirizzo` del servizio; quello dell'attivazione se manca")
+	fs.StringVar(&o.code, "code", "", "`codice` di attivazione")
+	fs.IntVar(&o.want, "want", 25, "`codici` da prendere")
+	fs.StringVar(&o.plate, "plate", "", "`targa`")
+	fs.StringVar(&o.place, "place", "Via Roma, fronte civico 12", "`luogo`")
+	fs.StringVar(&o.warden, "warden", "M042", "`matricola`")
+	fs.IntVar(&o.slips, "slips", 50, "`preavvisi` del turno")
+	fs.DurationVar(&o.offline, "offline", 6*time.Hour, "`durata` del turno senza rete")
+	fs.Float64Var(&o.rate, "crash-rate", 0, "`probabilità` di un guasto a ogni passo")
+	fs.Uint64Var(&o.seed, "seed", 1, "`seme` del caso")
+	fs.BoolVar(&o.really, "really", false, "il guasto uccide davvero il processo (SIGKILL)")
+	fs.IntVar(&o.life, "life", 0, "quante volte il turno è già ripartito (usato da --really)")
+	if err := fs.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	} else if err != nil || fs.NArg() > 0 {
+		return exitUsage
+	}
+	if err := command(o, stdout); err != nil {
+		if no, ok := errors.AsType[*client.Refusal](err); ok && no.Detail != "" {
+			fmt.Fprintf(stderr, "palmare: %s (%s)\n", no.Detail, no.Code)
+		} else {
+			fmt.Fprintln(stderr, "palmare:", err)
+		}
+		return exitError
+	}
+	return exitOK
+}
+
+var commands = map[string]func(options, io.Writer) error{
+	"enrol": enrol, "lease": lease, "issue": issue, "sync": syncNow, "return": giveBack, "status": status, "shift": playShift,
+}
+
+// open opens the device of a folder. The address of the service is kept beside it.
+func open(o options) (*client.Device, error) {
+	if o.server == "" {
+		text, err := os.ReadFile(filepath.Join(o.dir, "server"))
+		if err != nil {
+			return nil, errors.New("il palmare non è attivo: palmare enrol --server URL --code CODICE")
+		}
+		o.server = strings.TrimSpace(string(text))
+	}
+	return client.Open(o.dir, o.server)
+}
+
+// with opens the device, does what is to be done and closes it.
+func with(o options, do func(*client.Device) error) error {
+	d, err := open(o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(d), d.Close())
+}
+
+func enrol(o options, w io.Writer) error {
+	if o.server == "" || o.code == "" {
+		return errors.New("servono --server e --code")
+	}
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(o.dir, "server"), []byte(o.server+"\n"), 0o600); err != nil {
+		return err
+	}
+	return with(o, func(d *client.Device) error {
+		if err := d.Enrol(o.code); err != nil {
+			return err
+		}
+		var e struct{ Name string }
+		if err := json.Unmarshal([]byte(d.Enrolled()), &e); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s è attivo\n", e.Name)
+		return show(d, w)
+	})
+}
+
+func lease(o options, w io.Writer) error {
+	return with(o, func(d *client.Device) error {
+		n, err := d.Lease(o.want)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%d codici ricevuti\n", n)
+		return show(d, w)
+	})
+}
+
+func issue(o options, w io.Writer) error {
+	if o.plate == "" {
+		return errors.New("serve --plate")
+	}
+	return with(o, func(d *client.Device) error {
+		text, err := draft(o.plate, o.place, o.warden, d.Conn().Now(), false)
+		if err != nil {
+			return err
+		}
+		slip, err := d.Issue(text)
+		if err != nil {
+			return err
+		}
+		path, id, err := printSlip(filepath.Join(o.dir, paperDir), slip)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "stampato %s\n", path)
+		return d.Printed(id)
+	})
+}
+
+func syncNow(o options, w io.Writer) error {
+	return with(o, func(d *client.Device) error {
+		err := errors.Join(reprint(d, filepath.Join(o.dir, paperDir)), d.Sync())
+		return errors.Join(err, show(d, w))
+	})
+}
+
+func giveBack(o options, w io.Writer) error {
+	return with(o, func(d *client.Device) error {
+		n, err := d.GiveBack()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%d codici da restituire\n", n)
+		return errors.Join(d.Sync(), show(d, w))
+	})
+}
+
+func status(o options, w io.Writer) error {
+	return with(o, func(d *client.Device) error { return show(d, w) })
+}
+
+func show(d *client.Device, w io.Writer) error {
+	_, err := fmt.Fprintf(w, "liberi %d, da trasmettere %d, incerti %d, sospetti %d, messi da parte %d, rifiutati %d, trasmessi %d\n",
+		d.Count("free"), d.Count("printed"), d.Count("printing"), d.Count("suspect"), d.Count("aside"), d.Count("refused"), d.Sent())
+	return err
+}
+
+// playShift plays a shift against a real service, in this process or, with
+// --really, in children that kill themselves.
+func playShift(o options, w io.Writer) error {
+	if o.really && o.life == 0 {
+		return supervise(o, w)
+	}
+	began := time.Now()
+	s := &shift{
+		dir: o.dir, slips: o.slips, rate: o.rate, warden: o.warden, seed: o.seed, lives: o.life, out: w,
+		open: func() (*client.Device, error) { return open(o) },
+	}
+	if o.really {
+		s.lives--
+		s.crash = func(string) { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }
+	}
+	// What is simulated lies in the past, so that the service finds it neither in
+	// the future nor strange; with a network the clock is the real one.
+	s.now = func() time.Time {
+		if s.online {
+			return time.Now()
+		}
+		return began.Add(-o.offline + time.Duration(s.printed)*o.offline/time.Duration(max(1, o.slips)))
+	}
+	s.pass = func() {}
+	return s.play()
+}
+
+// supervise starts children until one of them ends by itself.
+func supervise(o options, w io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for life := 1; ; life++ {
+		cmd := exec.Command(self, "shift", "--dir", o.dir, "--slips", fmt.Sprint(o.slips), "--offline", o.offline.String(),
+			"--crash-rate", fmt.Sprint(o.rate), "--seed", fmt.Sprint(o.seed), "--really", "--life", fmt.Sprint(life))
+		cmd.Stdout, cmd.Stderr = w, os.Stderr
+		err := cmd.Run()
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+			continue
+		}
+		return err
+	}
+}

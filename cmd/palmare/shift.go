@@ -1,0 +1,317 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"preavviso/firmware-api/client"
+)
+
+// paperDir is where slips are "printed", below the device's folder: what is in it
+// survives the app, as paper does.
+const paperDir = "carta"
+
+// spare is how many codes more than slips a shift takes along.
+const spare = 10
+
+// shift is a warden's day. All of its progress is in the device's journal and on
+// paper, so that it can be played on after any crash.
+type shift struct {
+	dir    string
+	slips  int
+	rate   float64 // probability of a crash at each step of the client
+	warden string
+	seed   uint64
+	out    io.Writer
+
+	open      func() (*client.Device, error)
+	transport http.RoundTripper     // nil: the default
+	now       func() time.Time      // the clock of the device
+	pass      func()                // called between two slips
+	crash     func(step string)     // ends the process; nil: the app only starts again
+	reinstall func() (string, bool) // asked between two slips: true if the app is to be installed again, and enrolled with the code
+
+	lives   int  // how often the app has started
+	crashes int  // how often it died
+	online  bool // there is a network
+	printed int  // slips on paper
+}
+
+// died is the panic of a simulated crash.
+type died struct{ step string }
+
+// play plays the shift to its end.
+func (s *shift) play() error {
+	for {
+		ended, err := s.live()
+		if err != nil || ended {
+			return err
+		}
+	}
+}
+
+// live is the app from its start to its end, or its crash.
+func (s *shift) live() (ended bool, err error) {
+	s.lives++
+	random := rand.New(rand.NewPCG(s.seed, uint64(s.lives)))
+	d, err := s.open()
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		err = errors.Join(err, d.Close())
+		switch p := recover().(type) {
+		case nil:
+		case died:
+			s.crashes++
+			fmt.Fprintf(s.out, "guasto %d: %s\n", s.crashes, p.step)
+			ended = false
+		default:
+			panic(p)
+		}
+	}()
+	transport := s.transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	d.Conn().SetTransport(cable{s, transport})
+	d.Conn().SetNow(s.now)
+	d.SetStep(func(step string) {
+		if random.Float64() >= s.rate {
+			return
+		}
+		if s.crash != nil {
+			s.crash(step)
+		}
+		panic(died{step})
+	})
+	if s.transport != nil {
+		d.SetSleep(func(time.Duration) {})
+	}
+	return s.work(d, random)
+}
+
+// work is what the warden does with the app while it runs.
+func (s *shift) work(d *client.Device, random *rand.Rand) (ended bool, err error) {
+	paper := filepath.Join(s.dir, paperDir)
+	if err := reprint(d, paper); err != nil {
+		return false, err
+	}
+	if s.printed, err = count(paper); err != nil {
+		return false, err
+	}
+	// In the morning, and after a re-installation, there is a network.
+	s.online = true
+	for missing := s.slips - s.printed; missing > 0 && d.Count("free") < missing; {
+		n, err := d.Lease(min(500, missing-d.Count("free")+spare))
+		if err != nil {
+			return false, err
+		}
+		fmt.Fprintf(s.out, "%d codici\n", n)
+	}
+	s.online = false
+	for s.printed < s.slips {
+		if err := s.issue(d, paper, random); err != nil {
+			return false, err
+		}
+		s.pass()
+		if s.reinstall == nil {
+			continue
+		}
+		if code, again := s.reinstall(); again {
+			return false, s.install(d, paper, code)
+		}
+	}
+	s.online = true
+	if err := s.evening(d, paper); err != nil {
+		return false, err
+	}
+	fmt.Fprintf(s.out, "turno finito: %d preavvisi, %d trasmessi da questa installazione, %d guasti\n", s.printed, d.Sent(), s.crashes)
+	return true, nil
+}
+
+func (s *shift) issue(d *client.Device, paper string, random *rand.Rand) error {
+	plate := fmt.Sprintf("%c%c%03d%c%c", 'A'+random.IntN(26), 'A'+random.IntN(26), random.IntN(1000), 'A'+random.IntN(26), 'A'+random.IntN(26))
+	text, err := draft(plate, "Via Roma, fronte civico 12", s.warden, d.Conn().Now(), true)
+	if err != nil {
+		return err
+	}
+	slip, err := d.Issue(text)
+	if err != nil {
+		return err
+	}
+	_, id, err := printSlip(paper, slip)
+	if err != nil {
+		return err
+	}
+	s.printed++
+	return d.Printed(id)
+}
+
+// evening uploads all there is, and gives back what was not printed.
+func (s *shift) evening(d *client.Device, paper string) error {
+	for d.Count("printed")+d.Count("spoiling")+d.Count("returning") > 0 {
+		if err := d.Sync(); err != nil && !retry(err) {
+			return err
+		}
+	}
+	if err := d.Recover(); err != nil {
+		return err
+	}
+	if _, err := d.GiveBack(); err != nil {
+		return err
+	}
+	for d.Count("returning") > 0 {
+		if err := d.Sync(); err != nil && !retry(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// retry reports whether the network, not the service, failed.
+func retry(err error) bool {
+	no, answered := errors.AsType[*client.Refusal](err)
+	return !answered || no.Temporary()
+}
+
+// install wipes the app and what it knew, but not the paper. What it printed and
+// did not upload is taken over from the paper; the other codes it held may be
+// anywhere.
+func (s *shift) install(d *client.Device, paper, code string) error {
+	for _, name := range []string{"journal", "key.pem"} {
+		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
+			return err
+		}
+	}
+	s.online = true
+	fresh, err := s.open()
+	if err != nil {
+		return err
+	}
+	fresh.Conn().SetTransport(cable{s, s.transport})
+	fresh.Conn().SetNow(s.now)
+	fresh.SetSleep(func(time.Duration) {})
+	defer fresh.Close()
+	if err := fresh.Enrol(code); err != nil {
+		return err
+	}
+	slips, err := filepath.Glob(filepath.Join(paper, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range slips {
+		slip, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := fresh.Adopt(string(slip)); err != nil && !errors.Is(err, client.ErrState) { // ErrState: uploaded before
+			return err
+		}
+	}
+	var codes []struct{ Position, State string }
+	if err := json.Unmarshal([]byte(fresh.Codes()), &codes); err != nil {
+		return err
+	}
+	for _, k := range codes {
+		if k.State == "suspect" {
+			if err := fresh.Spoil(k.Position, "unknown"); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintf(s.out, "installato di nuovo: %d preavvisi ripresi dalla carta, %d codici segnalati\n", fresh.Count("printed"), fresh.Count("spoiling"))
+	return nil
+}
+
+// reprint settles slips of which the app does not know whether they came out: the
+// warden looks at the printer.
+func reprint(d *client.Device, paper string) error {
+	for slip := d.Unsure(); slip != ""; slip = d.Unsure() {
+		_, id, err := printSlip(paper, slip)
+		if err != nil {
+			return err
+		}
+		if err := d.Printed(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func count(paper string) (int, error) {
+	slips, err := filepath.Glob(filepath.Join(paper, "*.json"))
+	return len(slips), err
+}
+
+// printSlip puts a slip on paper: for programs and for people. Paper that is there
+// stays as it is, and must say the same.
+func printSlip(paper, slip string) (path, id string, err error) {
+	var s struct {
+		ID, Avviso, Plate, Place string
+		IssuedAt                 time.Time `json:"issued_at"`
+		Violation                struct{ Norm, Conduct string }
+		Steps                    []struct {
+			Cents   int64
+			LastDay string `json:"last_day"`
+		}
+	}
+	if err := json.Unmarshal([]byte(slip), &s); err != nil {
+		return "", "", err
+	}
+	if err := os.MkdirAll(paper, 0o700); err != nil {
+		return "", "", err
+	}
+	path = filepath.Join(paper, s.ID+".json")
+	if old, err := os.ReadFile(path); err == nil {
+		if string(old) != slip {
+			return "", "", fmt.Errorf("%s says something else", path)
+		}
+		return path, s.ID, nil
+	}
+	text := fmt.Sprintf("PREAVVISO DI ACCERTAMENTO\n%s, %s\nTarga %s\n%s\n%s\n\nCodice avviso %s\n",
+		s.Place, s.IssuedAt.Local().Format("02/01/2006 15:04"), s.Plate, s.Violation.Norm, s.Violation.Conduct, s.Avviso)
+	for _, step := range s.Steps {
+		text += fmt.Sprintf("€ %d,%02d", step.Cents/100, step.Cents%100)
+		if step.LastDay != "" {
+			text += " entro il " + step.LastDay
+		}
+		text += "\n"
+	}
+	if err := os.WriteFile(filepath.Join(paper, s.ID+".txt"), []byte(text), 0o600); err != nil {
+		return "", "", err
+	}
+	return path, s.ID, os.WriteFile(path, []byte(slip), 0o600)
+}
+
+// draft is what a warden enters.
+func draft(plate, place, warden string, at time.Time, offline bool) (string, error) {
+	day := func(n int) string { return at.AddDate(0, 0, n).Format(time.DateOnly) }
+	b, err := json.Marshal(map[string]any{
+		"plate": plate, "nation": "IT", "place": place, "warden": warden, "offline": offline,
+		"violation": map[string]string{"norm": "art. 158 c. 2 e 6 CdS", "conduct": "Sostava in corrispondenza di un passo carrabile."},
+		"steps":     []map[string]any{{"cents": 2940, "last_day": day(5)}, {"cents": 4200, "last_day": day(60)}, {"cents": 8650}},
+	})
+	return string(b), err
+}
+
+// cable is a network that may be unplugged.
+type cable struct {
+	s    *shift
+	next http.RoundTripper
+}
+
+func (c cable) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !c.s.online {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("network is unreachable")}
+	}
+	return c.next.RoundTrip(r)
+}
