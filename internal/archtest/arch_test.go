@@ -49,17 +49,18 @@ var arrows = map[string]string{
 	"internal/loop":     "",
 
 	// Adapters never import use cases, nor each other.
-	"internal/store/boltstore": useCase,
-	"internal/store/pgstore":   useCase,
-	"internal/store/storetest": useCase,
-	"internal/ppay":            "internal/fault internal/multe internal/avviso wsdl/epaywso",
-	"internal/ppay/interop":    "", // tests only
-	"internal/portal":          "internal/fault internal/multe internal/avviso",
-	"internal/ppay/rest":       "internal/fault internal/multe internal/avviso internal/ppay",
-	"internal/ppay/ppaysim":    "internal/fault internal/avviso wsdl wsdl/epaywso", // a stranger to our domain: it must not share our mistakes
-	"wsdl":                     "",
-	"wsdl/epaygen":             "",
-	"wsdl/epaywso":             "internal/avviso",
+	"internal/store/boltstore":        useCase,
+	"internal/store/pgstore":          useCase,
+	"internal/store/storetest":        useCase,
+	"internal/ppay":                   "internal/fault internal/multe internal/avviso wsdl/epaywso",
+	"internal/ppay/interop":           "", // tests only
+	"internal/portal":                 "internal/fault internal/multe internal/avviso",
+	"internal/ppay/rest":              "internal/fault internal/multe internal/avviso internal/ppay",
+	"internal/ppay/ppaysim":           "internal/fault internal/avviso wsdl wsdl/epaywso", // a stranger to our domain: it must not share our mistakes
+	"internal/ppay/ppaysim/paritygen": "",
+	"wsdl":                            "",
+	"wsdl/epaygen":                    "",
+	"wsdl/epaywso":                    "internal/avviso",
 
 	// Paper never sees the store.
 	"pdf":             "internal/fault internal/avviso internal/multe internal/assets internal/symbol internal/texts",

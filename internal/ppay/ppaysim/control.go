@@ -370,7 +370,7 @@ func (s *Sim) putClock(r *http.Request) (any, error) {
 
 // moveClock moves what the back end takes for today.
 //
-// parity:S22 IUVSRV/util/Utility.java:21-67
+//parity:s22 IUVSRV/util/Utility.java:21-67
 func (s *Sim) moveClock(m clockMove) error {
 	err := s.update(func(t tx) error {
 		d, err := t.offset()

@@ -160,7 +160,7 @@ type Message struct {
 
 // record keeps a message and drops the oldest ones over the limits.
 //
-// parity:S24 ours: every message, raw, as long as there is room
+//parity:s24 ours: every message, raw, as long as there is room
 func (s *Sim) record(t tx, m Message) error {
 	b := t.in(bMessages)
 	var err error

@@ -82,7 +82,7 @@ func (s *Sim) unhold(t tx, cf string) error {
 // late, twice, never, and out of order follows from how the bus works; how often
 // it happens is not known.
 //
-// parity:S16 W2/business/EPaywsoBusinessImpl.java:470-500
+//parity:s16 W2/business/EPaywsoBusinessImpl.java:470-500
 func (s *Sim) sendEsito(t tx, cf string, d Delivery, early bool) error {
 	if s.spend(func(x *Settings) *int { return &x.EsitoLostNext }) {
 		return s.record(t, d.message(cf, "", "", "never sent by the simulator"))
@@ -111,7 +111,7 @@ func (s *Sim) sendEsito(t tx, cf string, d Delivery, early bool) error {
 // caller still waits for an answer. A creditor that cannot be reached is tried
 // once.
 //
-// parity:S1 ours: nothing keeps an esito from overtaking the answer (two queues)
+//parity:s1 ours: nothing keeps an esito from overtaking the answer (two queues)
 func (s *Sim) workAhead(ctx context.Context, body *node) {
 	l := readList(body)
 	if _, _, err := s.elaborateNext(l.op); err != nil {
@@ -177,6 +177,8 @@ func (s *Sim) deliverAll(ctx context.Context, cf string) (delivered bool, err er
 }
 
 // deliverOne tries the head of a queue if it is due; a failed try is a try.
+//
+//parity:s16 W2/schedule/jobimpl/ActiveMQCheckJob.java:100
 func (s *Sim) deliverOne(ctx context.Context, cf string) (tried bool, err error) {
 	var (
 		k       []byte
@@ -228,6 +230,8 @@ func (s *Sim) deliverOne(ctx context.Context, cf string) (tried bool, err error)
 }
 
 // backoff is the pause after so many failed tries (ours: the bus is not public).
+//
+//parity:s16 ours: the bus is not public
 func backoff(first time.Duration, tries int) time.Duration {
 	d := first
 	for range tries - 1 {
@@ -239,13 +243,19 @@ func backoff(first time.Duration, tries int) time.Duration {
 }
 
 // post tries to deliver once. No failure means that the creditor has it.
+//
+//parity:s16 W2/persistence/entity/EPaywsoTEndpoint.java:40
 func (s *Sim) post(ctx context.Context, to Creditor, d Delivery) (answer, code, failure string) {
 	if to.Endpoint == "" {
 		return "", "", "no endpoint" // IssueEnum 120
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.Endpoint, strings.NewReader(d.Body))
+	body := d.Body // what is recorded never has the header
+	if to.WSS {
+		body = strings.Replace(body, "<s:Body>", securityHeader(to.User, to.Password, s.now())+"<s:Body>", 1)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.Endpoint, strings.NewReader(body))
 	if err != nil {
 		return "", "", "endpoint is not a URL"
 	}
@@ -280,6 +290,9 @@ var threeDigits = regexp.MustCompile(`\A[0-9]{3}\z`)
 // judge decides whether an answer means delivered: HTTP 200 and a result below
 // 100, in whatever element of the body (one creditor answers another than the
 // contract's, and is heard: silap …/wsdl/epay.wsdl:168).
+//
+//parity:s16 JOB/TrasmettiNotifichePagamento.java:435-455
+//parity:s16 PA/business/impl/GestioneFlussiBusinessImpl.java:1785-1800
 func judge(status int, raw []byte) (code, failure string) {
 	if status != http.StatusOK {
 		return "", fmt.Sprintf("HTTP %d", status)
@@ -307,6 +320,8 @@ func judge(status int, raw []byte) (code, failure string) {
 }
 
 // enable starts the queue of a creditor again, from its head and with new tries.
+//
+//parity:s16 W2/schedule/jobimpl/ActiveMQCheckJob.java:100
 func (s *Sim) enable(t tx, cf string) (found bool, err error) {
 	if t.in(bStopped).Get([]byte(cf)) == nil {
 		return false, nil

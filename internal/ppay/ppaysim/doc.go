@@ -20,6 +20,8 @@
 //	JOB    epayjob …/it/csi/epay/epayjob/business
 //	IUVSRV mdpmultiiuvsrv …/it/csi/mdpnew/mdpmultiiuvsrv
 //	W2     epaywso2services …/it/csi/epay/epaywsosrv
+//	PA     epaypaweb …/it/csi/epay/epaypaweb
+//	WSDL   epaypaweb src/resources/wsdl
 //
 // The bus (WSO2) between creditor and platform is not published. What stands for
 // it here, chiefly retries and their end, is marked "ours".
@@ -40,6 +42,13 @@
 //
 // # What is not done here
 //
-// No REST, accounting, receipts or revocations, no WS-Security, no lenient
-// schema. No TLS: put it behind something that has it, or leave it on loopback.
+// No TLS: put it behind something that has it, or leave it on loopback.
+//
+// # Where a rule comes from
+//
+// Each function that reproduces a source says so in its comment, as parity:s9 and
+// a path with lines; internal/docs/PARITY.md is made of these. Lines are those of
+// the commit above; where a method is named, it decides.
 package ppaysim
+
+//go:generate go run ./paritygen

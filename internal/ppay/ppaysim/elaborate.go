@@ -34,6 +34,7 @@ var (
 	updateHeader = append(commonHeader[:len(commonHeader):len(commonHeader)], checkCount, checkTaxonomy)
 )
 
+//parity:s5 SPORT/InserisciListaDiCarico.java:135-163
 func firstObjection(l list, f facts, rules []headerRule) verdict {
 	for _, r := range rules {
 		if v := r(l, f); v.bad() {
@@ -46,6 +47,10 @@ func firstObjection(l list, f facts, rules []headerRule) verdict {
 // checkRegister: SPORT/InserisciListaDiCarico.java:608-638,
 // SPORT/AggiornaPosizioniDebitorie.java:685-709; jpqlQueries.xml:493-497 asks for
 // no creditor, so another's id collides.
+//
+//parity:s4 SPORT/InserisciListaDiCarico.java:608-638
+//parity:s4 SPORT/AggiornaPosizioniDebitorie.java:685-709
+//parity:s4 ES jpqlQueries.xml:493-497
 func checkRegister(l list, f facts) verdict {
 	if f.repeated || blank(l.id) {
 		return vRepeated(l.id)
@@ -54,6 +59,8 @@ func checkRegister(l list, f facts) verdict {
 }
 
 // checkCreditor: the same two, 151.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:139 (verificaTestataEnte)
 func checkCreditor(l list, f facts) verdict {
 	if f.creditor == nil || f.creditor.Missing {
 		return vNoCreditor(l.cf)
@@ -62,6 +69,8 @@ func checkCreditor(l list, f facts) verdict {
 }
 
 // checkType: the same two, 152 and 153.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:141 (verificaEsistenzaPagamentoPrincipale)
 func checkType(l list, f facts) verdict {
 	t, ok := f.creditor.paymentType(l.code)
 	switch {
@@ -74,6 +83,8 @@ func checkType(l list, f facts) verdict {
 }
 
 // checkMulti: the same two, 189: the flag of the list against the configuration.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:143 (verificaCompatibilitaFlagMultibeneficiario)
 func checkMulti(l list, f facts) verdict {
 	switch multi := f.ptype(l).Multi; {
 	case multi && !l.multi:
@@ -85,6 +96,8 @@ func checkMulti(l list, f facts) verdict {
 }
 
 // checkTypeEnd: the same two, 157 in its first meaning.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
 func checkTypeEnd(l list, f facts) verdict {
 	if end := f.ptype(l).End; !end.IsZero() && end.Before(f.now) {
 		return vTypeEnded
@@ -93,6 +106,8 @@ func checkTypeEnd(l list, f facts) verdict {
 }
 
 // checkREDS: the same two, 158.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
 func checkREDS(l list, f facts) verdict {
 	if f.ptype(l).Kind == "REDS" {
 		return vREDS
@@ -101,6 +116,8 @@ func checkREDS(l list, f facts) verdict {
 }
 
 // checkMABL: the same two, 159.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
 func checkMABL(l list, f facts) verdict {
 	if f.ptype(l).Kind == "MABL" {
 		return vMABL
@@ -109,6 +126,8 @@ func checkMABL(l list, f facts) verdict {
 }
 
 // checkSpontaneous: the same two, 197.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
 func checkSpontaneous(l list, f facts) verdict {
 	if f.ptype(l).Kind == "PS" {
 		return vSpontaneous
@@ -117,6 +136,8 @@ func checkSpontaneous(l list, f facts) verdict {
 }
 
 // checkAmounts: SPORT/InserisciListaDiCarico.java, 156; never after a strict schema.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:147 (verificaTestataNumeroPosizioniEImportoTotale)
 func checkAmounts(l list, _ facts) verdict {
 	for _, it := range l.items {
 		if it.cents == nil {
@@ -127,6 +148,8 @@ func checkAmounts(l list, _ facts) verdict {
 }
 
 // checkCount: both, 154.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:147 (verificaTestataNumeroPosizioniEImportoTotale)
 func checkCount(l list, _ facts) verdict {
 	if n, err := strconv.Atoi(l.count); err != nil || n != len(l.items) {
 		return vCount
@@ -135,6 +158,8 @@ func checkCount(l list, _ facts) verdict {
 }
 
 // checkTotal: SPORT/InserisciListaDiCarico.java, 155: exact sum of ImportoTotale.
+//
+//parity:s5 SPORT/InserisciListaDiCarico.java:147 (verificaTestataNumeroPosizioniEImportoTotale)
 func checkTotal(l list, _ facts) verdict {
 	var sum Cents
 	for _, it := range l.items {
@@ -147,6 +172,8 @@ func checkTotal(l list, _ facts) verdict {
 }
 
 // checkTaxonomy: both, 157 in its second meaning.
+//
+//parity:s21 SPORT/InserisciListaDiCarico.java:157-163
 func checkTaxonomy(_ list, f facts) verdict {
 	if !f.taxonomy {
 		return vDSR
@@ -155,6 +182,8 @@ func checkTaxonomy(_ list, f facts) verdict {
 }
 
 // entries is what the catalogue offers for a type at an instant.
+//
+//parity:s21 SPORT/InserisciListaDiCarico.java:180-185
 func (f facts) entries(t PaymentType) []Entry {
 	es := t.Entries
 	if len(es) == 0 {
@@ -174,6 +203,8 @@ func (f facts) entries(t PaymentType) []Entry {
 
 // singleDSR is the reference of a payment without components: exactly one entry
 // with year and number for the current year (SPORT/InserisciListaDiCarico.java:527-563).
+//
+//parity:s21 SPORT/InserisciListaDiCarico.java:527-563
 func (f facts) singleDSR(t PaymentType) (string, bool) {
 	if !f.catalog {
 		return "", false
@@ -194,6 +225,9 @@ func (f facts) singleDSR(t PaymentType) (string, bool) {
 // Else the default entry serves if orDefault, which it does on insert
 // (SPORT/InserisciListaDiCarico.java:317-360) and never on update, where the
 // platform reads the empty first result (SPORT/AggiornaPosizioniDebitorie.java:1162).
+//
+//parity:s21 SPORT/InserisciListaDiCarico.java:317-360
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:1129-1170
 func (f facts) componentDSR(t PaymentType, c Component, orDefault bool) (string, bool) {
 	if !f.catalog {
 		return "", false
@@ -234,6 +268,8 @@ var insertRules = []itemRule{
 
 // insertPosition decides about one position of a list and returns it as stored.
 // iuv was drawn before and is spent either way.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:197-263
 func insertPosition(it item, f itemFacts, iuv string) (Position, verdict) {
 	for _, r := range insertRules {
 		if v := r(it, f); v.bad() {
@@ -271,15 +307,22 @@ func insertPosition(it item, f itemFacts, iuv string) (Position, verdict) {
 	return p, verdict{}
 }
 
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
 func checkInsertID(it item, _ itemFacts) verdict { return unless(!blank(it.id), vInsertNoID) }
 
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
 func checkCausale(it item, _ itemFacts) verdict { return unless(!blank(it.causale), vNoCausale) }
 
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
 func checkSubject(it item, _ itemFacts) verdict { return unless(it.subject != nil, vNoSubject) }
 
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
 func checkPerson(it item, _ itemFacts) verdict { return unless(!it.subject.neither, vNoPerson) }
 
 // checkPhysical: 168, 169, then 163 unless ANONIMO (same file, 904-930).
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
+//parity:s9 SPORT/InserisciListaDiCarico.java:904-930
 func checkPhysical(it item, _ itemFacts) verdict {
 	switch s := it.subject; {
 	case s.Company:
@@ -294,6 +337,9 @@ func checkPhysical(it item, _ itemFacts) verdict {
 }
 
 // checkCompany: 170, then 163 unless ANONIMO.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
+//parity:s9 SPORT/InserisciListaDiCarico.java:904-930
 func checkCompany(it item, _ itemFacts) verdict {
 	switch s := it.subject; {
 	case !s.Company:
@@ -305,14 +351,20 @@ func checkCompany(it item, _ itemFacts) verdict {
 	}
 }
 
+//parity:s6 SPORT/InserisciListaDiCarico.java:203 (verificaElementiObbligatori)
 func checkCF(it item, _ itemFacts) verdict { return unless(!blank(it.subject.CF), vNoCF) }
 
 // checkUnused: same file, 770-799: ids are taken for ever, in every state.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:770-799
+//parity:s6 ES/integration/db/manager/PagamentoManager.java:206-218
 func checkUnused(it item, f itemFacts) verdict {
 	return unless(!f.used, vUsed(f.list.cf, f.list.code, strings.TrimSpace(it.id)))
 }
 
 // checkYearAndNumber: 191 and 192, one without the other.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:205 (verificaComponentiPagamento)
 func checkYearAndNumber(it item, _ itemFacts) verdict {
 	for _, c := range it.components {
 		switch {
@@ -326,16 +378,22 @@ func checkYearAndNumber(it item, _ itemFacts) verdict {
 }
 
 // checkExpired: 187. The end is midnight, so today has already ended.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:206 (verificaValiditaPagamento)
 func checkExpired(it item, f itemFacts) verdict {
 	return unless(it.to.IsZero() || !it.to.Before(f.now), vExpired)
 }
 
 // checkEverActive: 188, the position ends before its type begins.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:206 (verificaValiditaPagamento)
 func checkEverActive(it item, f itemFacts) verdict {
 	return unless(it.to.IsZero() || f.kind.Start.IsZero() || !it.to.Before(f.kind.Start), vNeverActive)
 }
 
 // checkReferences: 193, only one of name and value.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:207 (verificaRiferimentiPagamento)
 func checkReferences(it item, _ itemFacts) verdict {
 	for _, r := range it.references {
 		if blank(r.Name) != blank(r.Value) {
@@ -346,6 +404,9 @@ func checkReferences(it item, _ itemFacts) verdict {
 }
 
 // checkReferencesOfKnown: 194 and 195, references are for ANONIMO alone.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:207 (verificaRiferimentiPagamento)
+//parity:s9 SPORT/InserisciListaDiCarico.java:207 (verificaRiferimentiPagamento)
 func checkReferencesOfKnown(it item, _ itemFacts) verdict {
 	switch {
 	case len(it.references) == 0 || it.subject.anonymous():
@@ -359,6 +420,8 @@ func checkReferencesOfKnown(it item, _ itemFacts) verdict {
 
 // checkMultiAmounts: 189 of a position. The platform tells fourteen cases apart;
 // here the two amounts must be there and make up the total (ours).
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:209-212 (verificaImportoSecondarioAltroEnte)
 func checkMultiAmounts(it item, f itemFacts) verdict {
 	if !f.kind.Multi {
 		return verdict{}
@@ -367,6 +430,8 @@ func checkMultiAmounts(it item, f itemFacts) verdict {
 }
 
 // checkSum: 184, only when there are components.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:214-226
 func checkSum(it item, f itemFacts) verdict {
 	if len(it.components) == 0 {
 		return verdict{}
@@ -376,8 +441,8 @@ func checkSum(it item, f itemFacts) verdict {
 }
 
 // checkColumns: 160, what does not fit its column; never after a strict schema.
-// //
-// parity:S6 ES/integration/db/entities/EpayTPagamento.java:50-98
+//
+//parity:s6 ES/integration/db/entities/EpayTPagamento.java:50-98
 func checkColumns(it item, _ itemFacts) verdict {
 	fits := func(s string, n int) bool { return utf8.RuneCountInString(s) <= n }
 	fine := fits(it.id, 200) && fits(it.causale, maxCausale) && fits(it.note, 2000) && fits(it.rata, 35) && fits(it.subject.Nazione, 2)

@@ -21,8 +21,8 @@ type waiting struct {
 // is elaborated after its delay and after those before it, one at a time per
 // operation for all creditors (@Singleton, SPORT/InserisciListaDiCarico.java:79).
 //
-// parity:S1 SPORT/InserisciListaDiCarico.java:79
-// parity:S4 W2/facade/EPaywsoBusinessServiceImpl.java:227-250
+//parity:s1 SPORT/InserisciListaDiCarico.java:79
+//parity:s4 W2/facade/EPaywsoBusinessServiceImpl.java:227-250
 func (s *Sim) accept(t tx, l list, raw []byte, set Settings, early bool) (verdict, error) {
 	c, known, err := get[Creditor](t, bCreditors, []byte(l.cf))
 	if err != nil {
@@ -74,6 +74,9 @@ func (s *Sim) accept(t tx, l list, raw []byte, set Settings, early bool) (verdic
 
 // elaborateNext elaborates the first list of an operation if it is due, and
 // returns when it is if it is not.
+//
+//parity:s1 SPORT/InserisciListaDiCarico.java:79
+//parity:s1 SPORT/AggiornaPosizioniDebitorie.java:75
 func (s *Sim) elaborateNext(o op) (worked bool, due time.Time, err error) {
 	idle := false
 	err = s.view(func(t tx) error {
@@ -123,6 +126,10 @@ type outcome struct {
 
 // elaborate does what the back end does with a list, in one transaction. There
 // are no outcomes when the list failed as a whole.
+//
+//parity:s4 SPORT/InserisciListaDiCarico.java:284-306
+//parity:s4 SPORT/InserisciListaDiCarico.java:950-987
+//parity:s4 ES/ws/business/EPaywso2Sportello.java:60-116
 func (s *Sim) elaborate(t tx, l list, set Settings) (verdict, []outcome, error) {
 	f, err := s.facts(t, l, set)
 	if err != nil {
@@ -165,6 +172,7 @@ func (s *Sim) facts(t tx, l list, set Settings) (facts, error) {
 	return f, err
 }
 
+//parity:s7 SPORT/InserisciListaDiCarico.java:197-263
 func (s *Sim) insert(t tx, l list, f facts, set Settings) (verdict, []outcome, error) {
 	if v := firstObjection(l, f, insertHeader); v.bad() {
 		return v, nil, nil
@@ -243,6 +251,8 @@ var wanted = regexp.MustCompile(`\bSIM:(1[0-9]{2})\b`)
 
 // magic refuses a position whose causale asks for it, so that one can try a code
 // without touching a setting: what notice numbers do in pagoPA's own mock.
+//
+//parity:s6 ours: a code asked for in the causale
 func magic(it item) verdict {
 	m := wanted.FindStringSubmatch(it.causale)
 	if m == nil {
@@ -252,6 +262,8 @@ func magic(it item) verdict {
 }
 
 // summary is the result of a list whose header was good.
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:263-272
 func summary(outcomes []outcome) verdict {
 	good := 0
 	for _, o := range outcomes {
@@ -300,6 +312,10 @@ func (s *Sim) seed(t tx, cf, code string, n int, cents Cents) ([]Position, error
 // drawIUVs draws one IUV a position, before any position is looked at. Above
 // the threshold of the IUV service nothing is drawn at all
 // (IUVSRV/business/mdpmultiiuv/MdpMultiIuvImpl.java:235-243, 316-368).
+//
+//parity:s7 SPORT/InserisciListaDiCarico.java:193
+//parity:s7 IUVSRV/business/mdpmultiiuv/MdpMultiIuvImpl.java:316-368
+//parity:s8 IUVSRV/business/mdpmultiiuv/MdpMultiIuvImpl.java:235-243
 func (s *Sim) drawIUVs(t tx, f facts, n int, set Settings) ([]string, verdict, error) {
 	if set.Threshold > 0 && n > set.Threshold {
 		return nil, vNoIUV("numero di iuv richiesti superiore alla soglia"), nil
@@ -332,6 +348,8 @@ func (s *Sim) drawIUVs(t tx, f facts, n int, set Settings) ([]string, verdict, e
 
 // makeIUV: segregation code, day of the year, sequence, and the check digits of
 // the number with its aux digit 3 (IUVSRV/util/Utility.java:21-67).
+//
+//parity:s7 IUVSRV/util/Utility.java:21-67
 func makeIUV(segregation string, now time.Time, seq int64) string {
 	day := now.In(rome)
 	base := fmt.Sprintf("3%s%s%03d%08d", segregation, strconv.Itoa(day.Year())[2:], day.YearDay(), seq)

@@ -73,6 +73,8 @@ func soapFault(code, text string) []byte {
 
 // esito is the outcome of a list as its creditor gets it. Without outcomes there
 // is no list of them (SPORT, both operations).
+//
+//parity:s6 SPORT/InserisciListaDiCarico.java:272-306
 func esito(l list, result verdict, outcomes []outcome) Delivery {
 	name, part, list, one := "EsitoInserimentoListaDiCarico", "EsitoInserimento", "ElencoPosizioniDebitorieInserite", "PosizioneDebitoriaInserita"
 	if l.op == opUpdate {
@@ -127,7 +129,7 @@ const (
 // notification is one message of the notification job
 // (JOB/TrasmettiNotifichePagamento.java:100-500, the branch of the outcome flow).
 //
-// parity:S14 JOB/TrasmettiNotifichePagamento.java:100-500
+//parity:s14 JOB/TrasmettiNotifichePagamento.java:100-500
 func notification(id, cf, code string, ps []told, odd notice) Delivery {
 	const name = "TrasmettiNotifichePagamento"
 	var total Cents
@@ -162,7 +164,7 @@ func notification(id, cf, code string, ps []told, odd notice) Delivery {
 // payment writes one NotificaPagamento. Without an outcome row the schema is
 // broken; several IURs in one can be too long for it.
 //
-// parity:S15 JOB/TrasmettiNotifichePagamento.java:281-287
+//parity:s15 JOB/TrasmettiNotifichePagamento.java:281-287
 func (w *writer) payment(t told, odd notice) {
 	p, pay := t.position, t.payment
 	dates, moments, day := zonedDate, zonedMoment, pay.At.In(rome)
@@ -218,7 +220,7 @@ const (
 
 // dsr is the first component's.
 //
-// parity:S14 JOB/TrasmettiNotifichePagamento.java:100-500
+//parity:s14 JOB/TrasmettiNotifichePagamento.java:100-500
 func (p Position) dsr() string {
 	if len(p.Components) > 0 && p.Components[0].DSR != "" {
 		return p.Components[0].DSR

@@ -28,6 +28,7 @@ type Creditor struct {
 	Endpoint    string        `json:"endpoint"`           // where outcomes and payments are POSTed; "" refuses every delivery
 	User        string        `json:"user,omitempty"`     // "" means no credentials
 	Password    string        `json:"password,omitempty"` // never shown again
+	WSS         bool          `json:"wss,omitempty"`      // messages carry the credentials in a wsse:Security header too
 	Segregation string        `json:"segregation"`        // two digits after the aux digit 3
 	Types       []PaymentType `json:"types"`
 	// Missing makes the back end not find what the registry has let in: 151.
@@ -183,6 +184,8 @@ type Subject struct {
 }
 
 // anonymous compares exactly and before trimming (SPORT/InserisciListaDiCarico.java:904-930).
+//
+//parity:s9 SPORT/InserisciListaDiCarico.java:904-930
 func (s Subject) anonymous() bool {
 	if s.Company {
 		return s.CF == avviso.Anonymous && s.RagioneSociale == avviso.Anonymous
@@ -192,6 +195,8 @@ func (s Subject) anonymous() bool {
 
 // stored is how an insert keeps a subject: trimmed, the tax code in capitals
 // (ES/integration/db/manager/AnagraficaManager.java:44-54).
+//
+//parity:s6 ES/integration/db/manager/AnagraficaManager.java:44-54
 func (s Subject) stored() Subject {
 	for _, f := range []*string{&s.Cognome, &s.Nome, &s.RagioneSociale, &s.CF, &s.Indirizzo, &s.Civico, &s.CAP, &s.Localita, &s.Provincia, &s.Nazione, &s.EMail} {
 		*f = strings.TrimSpace(*f)

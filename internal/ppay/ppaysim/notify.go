@@ -19,8 +19,8 @@ func (s *Sim) notifyDue() (time.Time, bool) {
 // for each codice versamento one, of at most 50 payments in no order
 // (JOB/TrasmettiNotifichePagamento.java; jpqlQueries.xml:363-371 does not sort).
 //
-// parity:S14 JOB/TrasmettiNotifichePagamento.java:100-500
-// parity:S14 ES/integration/db/manager/PagamentoManager.java:440-478
+//parity:s14 JOB/TrasmettiNotifichePagamento.java:100-500
+//parity:s14 ES/integration/db/manager/PagamentoManager.java:440-478
 func (s *Sim) Notify() (messages int, err error) {
 	s.mu.Lock()
 	s.lastNotify = s.now()
@@ -60,6 +60,8 @@ type group struct {
 }
 
 // untold returns the first payments to tell of each codice versamento.
+//
+//parity:s14 ES/integration/db/manager/PagamentoManager.java:440-478
 func untold(t tx) ([]group, error) {
 	var gs []group
 	c := t.in(bUntold).Cursor()
@@ -82,7 +84,7 @@ func untold(t tx) ([]group, error) {
 // before the creditor has seen it (l.430-455); while the bus is down they go out
 // again later, under another id.
 //
-// parity:S14 JOB/TrasmettiNotifichePagamento.java:430-455
+//parity:s14 JOB/TrasmettiNotifichePagamento.java:430-455
 func (s *Sim) tell(t tx, g group, down bool) error {
 	for i := len(g.keys) - 1; i > 0; i-- { // Fisher–Yates
 		j, err := s.uniform(int64(i + 1))
@@ -144,8 +146,8 @@ type notice struct {
 
 // mangle decides what is wrong with the message of these payments.
 //
-// parity:S15 JOB/TrasmettiNotifichePagamento.java:212-249
-// parity:S15 JOB/TrasmettiNotifichePagamento.java:281-287
+//parity:s15 JOB/TrasmettiNotifichePagamento.java:212-249
+//parity:s15 JOB/TrasmettiNotifichePagamento.java:281-287
 func (s *Sim) mangle(payments []told) notice {
 	for i := range payments {
 		p := &payments[i]

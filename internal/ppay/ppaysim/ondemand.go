@@ -19,7 +19,7 @@ const nsRT = "http://www.digitpa.gov.it/schemas/2011/Pagamenti/"
 // receiptMessage is one TrasmettiRT: one receipt, its Id that of the message,
 // tried once. A negative one says that nothing was paid.
 //
-// parity:S17 MDPS:604-690
+//parity:s17 MDPS:604-690
 func receiptMessage(p Position, pay Payment, negative bool, now time.Time) Delivery {
 	const name = "TrasmettiRT"
 	id := fmt.Sprintf("TRT%s%07d", p.IUV, now.UnixMilli()%10_000_000)
@@ -47,7 +47,7 @@ func receiptMessage(p Position, pay Payment, negative bool, now time.Time) Deliv
 // receiptXML has the shape of pagoPA's receipt 6.2, and invented data where the
 // platform's would be a bank's.
 //
-// parity:S17 ours: the platform passes on what pagoPA sent (RT 6.2, SANP 2.x)
+//parity:s17 ours: the platform passes on what pagoPA sent (RT 6.2, SANP 2.x)
 func receiptXML(p Position, pay Payment, negative bool, now time.Time) []byte {
 	w := &writer{}
 	w.b.WriteString(xml.Header)
@@ -137,7 +137,7 @@ func receiptXML(p Position, pay Payment, negative bool, now time.Time) []byte {
 // context of the payment where the codice versamento belongs. kind is TipoRevoca,
 // which may be 0 though the schema begins at 1.
 //
-// parity:S17 JOB/TrasmettiRichiesteDiRevoca.java:198-311
+//parity:s17 JOB/TrasmettiRichiesteDiRevoca.java:198-311
 func revocation(id string, p Position, pay Payment, kind string, now time.Time) Delivery {
 	const name = "TrasmettiRichiesteDiRevoca"
 	placeholder := make([]byte, 11)
@@ -184,7 +184,7 @@ func revocation(id string, p Position, pay Payment, kind string, now time.Time) 
 
 // expiredNotices is one TrasmettiAvvisiScaduti.
 //
-// parity:S17 ours: the published code has no producer; the shape is EPaywso2EntiServiceTypes.xsd's
+//parity:s17 ours: the published code has no producer; the shape is EPaywso2EntiServiceTypes.xsd's
 func expiredNotices(id, cf, code string, ps []Position) Delivery {
 	const name = "TrasmettiAvvisiScaduti"
 	var total Cents
@@ -228,6 +228,8 @@ func (s *Sim) messageID(prefix string) (string, error) {
 var koNotPaid = &ko{"NOT_PAID", "The position has no payment."}
 
 // sendReceipt sends the receipt of the last payment, or a negative one.
+//
+//parity:s17 MDPS:441
 func (s *Sim) sendReceipt(t tx, r receipt, negative bool) (Position, *ko, error) {
 	k, p, _, err := find(t, r.Avviso, r.IUV)
 	if err != nil || k == nil {
@@ -248,6 +250,8 @@ func (s *Sim) sendReceipt(t tx, r receipt, negative bool) (Position, *ko, error)
 
 // revoke takes the last payment back: the position is REVOCATO (ours, as no
 // published code sets that state) and the creditor is told.
+//
+//parity:s17 JOB/TrasmettiRichiesteDiRevoca.java:198-311
 func (s *Sim) revoke(t tx, r receipt, kind string) (Position, *ko, error) {
 	k, p, _, err := find(t, r.Avviso, r.IUV)
 	if err != nil || k == nil {
@@ -273,6 +277,8 @@ func (s *Sim) revoke(t tx, r receipt, kind string) (Position, *ko, error) {
 
 // sendExpired tells what is unpaid and past its DataScadenza, one message for
 // each codice versamento and 50 notices, every time it is asked.
+//
+//parity:s17 ours: on demand, as nobody produces them
 func (s *Sim) sendExpired(t tx) (messages int, err error) {
 	now, err := s.platformNow(t)
 	if err != nil {

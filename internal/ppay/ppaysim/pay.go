@@ -22,6 +22,9 @@ func dayOf(t time.Time) int {
 
 // payable decides whether a position can be paid now, in the platform's order
 // (MDPS:1783-1890, verifichePagamentoModello3). DataScadenza plays no part.
+//
+//parity:s13 MDPS:1783-1890
+//parity:s13 ES jpqlQueries.xml:300-309
 func payable(p Position, t PaymentType, now time.Time) *ko {
 	today := dayOf(now)
 	switch {
@@ -88,6 +91,8 @@ func find(t tx, avviso, iuv string) (k []byte, p Position, pt PaymentType, err e
 }
 
 // verify is verificaDatiPagamento: it changes nothing.
+//
+//parity:s13 MDPS:696
 func (s *Sim) verify(t tx, r receipt) (Position, *ko, error) {
 	k, p, pt, err := find(t, r.Avviso, r.IUV)
 	if err != nil || k == nil {
@@ -99,6 +104,8 @@ func (s *Sim) verify(t tx, r receipt) (Position, *ko, error) {
 
 // start is chiediDatiPagamento: the payer has begun, and nobody may change the
 // position until settle or abandon.
+//
+//parity:s12 MDPS:882
 func (s *Sim) start(t tx, r receipt) (Position, *ko, error) {
 	p, no, err := s.verify(t, r)
 	if err != nil || no != nil {
@@ -110,6 +117,8 @@ func (s *Sim) start(t tx, r receipt) (Position, *ko, error) {
 
 // abandon ends what start began without a payment
 // (JOB/SbloccoPosizioniDebitorie.java).
+//
+//parity:s12 JOB/SbloccoPosizioniDebitorie.java (transient 177)
 func (s *Sim) abandon(t tx, r receipt) (Position, *ko, error) {
 	k, p, _, err := find(t, r.Avviso, r.IUV)
 	if err != nil || k == nil {
@@ -125,8 +134,8 @@ func (s *Sim) abandon(t tx, r receipt) (Position, *ko, error) {
 // settle pays what start began, or the whole at once. A second payment has an
 // IUR of its own, and an amount can be another than is due: costs come on top.
 //
-// parity:S13 MDPS:882
-// parity:S15 JOB/TrasmettiNotifichePagamento.java:212-249
+//parity:s13 MDPS:882
+//parity:s15 JOB/TrasmettiNotifichePagamento.java:212-249
 func (s *Sim) settle(t tx, r receipt) (Position, Payment, *ko, error) {
 	p, no, err := s.verify(t, r)
 	if err != nil || p.IUV == "" {

@@ -136,6 +136,8 @@ type schemaFault struct{ element, value string }
 
 // check walks the children of n along the sequence, in order, as a validating
 // parser does. nil means valid.
+//
+//parity:s2 W2/enumeration/IssueEnum.java (101)
 func (r rule) check(n *node) *schemaFault {
 	if len(n.attrs) > 0 {
 		return &schemaFault{n.name.Local, ""}
@@ -180,7 +182,7 @@ func (r rule) check(n *node) *schemaFault {
 // classes do: elements in any order, those it does not know left out, values
 // unchecked. Of a valid element that is all of it.
 //
-// parity:S2 ES/ws/EPaywso2SportelloService/PosizioneDaAggiornareType.java:85-101
+//parity:s2 ES/ws/EPaywso2SportelloService/PosizioneDaAggiornareType.java:85-101
 func (r rule) tolerate(n *node) *node {
 	out := &node{name: n.name, text: n.text}
 	if r.leaf != nil {
@@ -353,6 +355,8 @@ func parseAmount(s string) (Cents, error) {
 
 // parseDate reads an xs:date as the instant the platform makes of it: midnight
 // of the zone in it, or of Rome's when there is none (piemontepay.md §2.6).
+//
+//parity:s22 SPORT/InserisciListaDiCarico.java:206 (verificaValiditaPagamento: midnight of the zone given)
 func parseDate(s string) (time.Time, error) {
 	s = strings.Trim(s, xmlSpace)
 	for _, layout := range []string{"2006-01-02Z07:00", time.DateOnly} {

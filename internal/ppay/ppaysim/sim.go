@@ -143,6 +143,8 @@ type Sim struct {
 
 // Open opens or creates the platform kept in the file at path. It fails after a
 // second if another process has it.
+//
+//parity:s23 ours: a restart forgets nothing but settings
 func Open(path string, cfg Config) (*Sim, error) {
 	if err := cfg.Settings.Check(); err != nil {
 		return nil, fmt.Errorf("settings: %w", err)

@@ -148,7 +148,7 @@ func refuse(w http.ResponseWriter, code string) {
 // names another operation is refused (an empty one never is). What the platform
 // does is not known; real listeners are published under other names and work.
 //
-// parity:S2 regione-piemonte/piemontepay WSDL/Enti2EPaywsoService.wsdl (soapAction and document/literal bare body)
+//parity:s2 regione-piemonte/piemontepay WSDL/Enti2EPaywsoService.wsdl (soapAction and document/literal bare body)
 func findRequest(root *node, action string, checked bool) (body *node, failure string) {
 	body = soapBody(root)
 	switch action = strings.Trim(action, `" `); {
@@ -203,8 +203,8 @@ func (s *Sim) take(body *node, m Message, set Settings, early bool) (answer []by
 // it. Lenient, it holds nothing against a schema, as far as the one client that
 // sends what no schema has shows; the registry still wants an id it can keep.
 //
-// parity:S2 W2/enumeration/IssueEnum.java (101, and 183 for a wrong length)
-// parity:S2 regione-piemonte/risca RichiestaIUVApiServiceImpl.java:554
+//parity:s2 W2/enumeration/IssueEnum.java (101, and 183 for a wrong length)
+//parity:s2 regione-piemonte/risca RichiestaIUVApiServiceImpl.java:554
 func (s *Sim) objection(body *node, l list, set Settings) verdict {
 	if !set.Lenient {
 		if f := requestRule(body).check(body); f != nil {

@@ -404,6 +404,23 @@ func TestS16Esiti(t *testing.T) {
 	}
 }
 
+// TestS16SecurityHeader: a creditor whose listener asks for WS-Security gets what
+// our own endpoint would take, and nothing of it is kept.
+func TestS16SecurityHeader(t *testing.T) {
+	w := newWorld(t)
+	w.must("PUT", "enti", `{"enti":[{"cf":"`+cf+`","endpoint":"http://ente.test/soap","user":"ppay","password":"segreta&<>","wss":true,"segregation":"12","types":[{"code":"MU01"}]}]}`)
+	w.do(update("U", void("X", "")))
+	sent := w.calls[0].body
+	for _, part := range []string{`s:mustUnderstand="1"`, "<wsu:Created>2026-11-23T10:00:00.000Z<", "<wsu:Expires>2026-11-23T10:05:00.000Z<", "#PasswordText\">segreta&amp;&lt;&gt;<"} {
+		if !strings.Contains(sent, part) {
+			t.Errorf("no %s in %s", part, sent)
+		}
+	}
+	if kept := fmt.Sprint(w.messages()); strings.Contains(kept, "segreta") || !strings.Contains(kept, "EsitoAggiornaPosizioniDebitorie") {
+		t.Errorf("%s", kept)
+	}
+}
+
 // TestS1EsitoBeforeTheAnswer: the outcome is delivered while the caller waits,
 // past lists and messages that wait, and past a creditor that does not listen.
 func TestS1EsitoBeforeTheAnswer(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 // anything in it changed: a failed update can have been written in part.
 //
 // Source: SPORT/AggiornaPosizioniDebitorie.java:115-431, in its order.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:115-431
 func updatePosition(p *Position, it item, f itemFacts) (Position, bool, verdict) {
 	var old Position
 	if p != nil {
@@ -40,6 +42,8 @@ func updatePosition(p *Position, it item, f itemFacts) (Position, bool, verdict)
 
 // voidPosition looks at the state alone and wipes the note when no reason is
 // given (l.197-210).
+//
+//parity:s11 SPORT/AggiornaPosizioniDebitorie.java:197-210
 func voidPosition(p Position, it item) (Position, bool, verdict) {
 	if v := checkState(p, it, itemFacts{}); v.bad() {
 		return p, false, v
@@ -58,6 +62,8 @@ var editRules = []editRule{
 }
 
 // effective is the date sent, or else the one stored.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:1027-1039
 func effective(p Position, it item) Position {
 	if !it.from.IsZero() {
 		p.From = it.from
@@ -72,17 +78,24 @@ func effective(p Position, it item) Position {
 }
 
 // checkDates: 185, the effective end before the effective start.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:115-431 (verificaValiditaPagamento)
 func checkDates(p Position, it item, f itemFacts) verdict {
 	e := effective(p, it)
 	return unless(e.To.IsZero() || e.From.IsZero() || !e.To.Before(e.From), vDates(f.list.cf, f.list.code, p.ID))
 }
 
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:115-431 (verificaComponentiPagamento)
 func checkEditComponents(_ Position, it item, f itemFacts) verdict { return checkYearAndNumber(it, f) }
 
 // checkEditReferences: 193. Nothing asks for ANONIMO here (l.230-242).
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:230-242
 func checkEditReferences(_ Position, it item, f itemFacts) verdict { return checkReferences(it, f) }
 
 // checkStillValid: 187. The last day of validity has passed at its midnight.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:115-431 (verificaValiditaPagamento)
 func checkStillValid(p Position, it item, f itemFacts) verdict {
 	e := effective(p, it)
 	return unless(e.To.IsZero() || !e.To.Before(f.now), vExpired)
@@ -90,6 +103,8 @@ func checkStillValid(p Position, it item, f itemFacts) verdict {
 
 // checkEditEverActive: 188, and again if the type has an end and the position
 // starts after the type's start (sic).
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:115-431 (verificaValiditaPagamento)
 func checkEditEverActive(p Position, it item, f itemFacts) verdict {
 	e, start := effective(p, it), f.kind.Start
 	if start.IsZero() {
@@ -102,17 +117,24 @@ func checkEditEverActive(p Position, it item, f itemFacts) verdict {
 
 // checkDebtorAnonymous: 218, verificaAnagrafica l.446-477. A stored company has
 // neither Cognome nor Nome, so an ANONIMO company never gets a debtor.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:446-477
+//parity:s9 SPORT/AggiornaPosizioniDebitorie.java:446-477
 func checkDebtorAnonymous(p Position, it item, _ itemFacts) verdict {
 	d := p.Debtor
 	return unless(it.subject == nil || d.CF == avviso.Anonymous && d.Cognome == avviso.Anonymous && d.Nome == avviso.Anonymous, vNotAnonymous)
 }
 
 // checkDebtorAmount: 196, the same, of the amount stored and not the one sent.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:446-477
 func checkDebtorAmount(p Position, it item, _ itemFacts) verdict {
 	return unless(it.subject == nil || p.Cents == 0, vAmountNotNil)
 }
 
 // checkDebtorData: 168, 169, 170, 167, the same.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:446-477
 func checkDebtorData(_ Position, it item, _ itemFacts) verdict {
 	switch s := it.subject; {
 	case s == nil:
@@ -129,6 +151,10 @@ func checkDebtorData(_ Position, it item, _ itemFacts) verdict {
 }
 
 // checkState: l.188-189, 528-550.
+//
+//parity:s12 SPORT/AggiornaPosizioniDebitorie.java:528-550
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:188-189
+//parity:s11 SPORT/AggiornaPosizioniDebitorie.java:188-189
 func checkState(p Position, _ item, _ itemFacts) verdict {
 	switch p.State {
 	case Waiting, Initialised, Started:
@@ -144,11 +170,15 @@ func checkState(p Position, _ item, _ itemFacts) verdict {
 
 // checkAmount: verificaTotaliImportoPagamento l.909-972 follows a null: 175. No
 // amount is too small, 0.00 included.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:909-972
 func checkAmount(_ Position, it item, _ itemFacts) verdict {
 	return unless(it.cents != nil, vUpdateFailed)
 }
 
 // checkEditSum: 184, the same.
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:909-972
 func checkEditSum(p Position, it item, f itemFacts) verdict {
 	if len(it.components) == 0 {
 		return verdict{}
@@ -161,6 +191,10 @@ func checkEditSum(p Position, it item, f itemFacts) verdict {
 // component fails (catch l.365-385): causale, note and references stay written.
 // The debtor's place in that order was not read; here it is after the
 // components (ours).
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:211-300
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:365-385
+//parity:s10 ES/integration/db/manager/PagamentoManager.java:583-586
 func edit(p Position, it item, f itemFacts) (Position, bool, verdict) {
 	p.References, p.Components = slices.Clone(p.References), slices.Clone(p.Components)
 	written := false
@@ -188,6 +222,9 @@ func edit(p Position, it item, f itemFacts) (Position, bool, verdict) {
 // 175 and not 157 (l.252-273, 1129-1170). Without, a single stored one follows
 // the total, several keep their amounts though they no longer sum up, and none
 // becomes a default one (l.274-286).
+//
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:252-286
+//parity:s10 SPORT/AggiornaPosizioniDebitorie.java:1129-1170
 func editComponents(p Position, it item, f itemFacts) ([]Component, verdict) {
 	if len(it.components) > 0 {
 		out := slices.Clone(it.components)
