@@ -34,7 +34,11 @@ USO
   preavviso config  [--opzione valore …]   mostra le opzioni in vigore e da dove vengono
   preavviso catalogue check FILE | sample  controlla un catalogo di violazioni, o ne scrive uno di esempio
   preavviso export accounting …            i pagamenti di un periodo, per la contabilità
+  preavviso export lista-di-carico …       i codici da chiedere a mano sul portale PiemontePAY
+  preavviso import iuv FILE …              i codici avviso scaricati dal portale PiemontePAY
   preavviso ppay COMANDO …                 una posizione alla volta, con l'interfaccia REST di PiemontePAY
+  preavviso slip --out FILE …              un preavviso in JSON, pronto per la stampante termica
+  preavviso template show | check FILE     i testi delle stampe, da cambiare e controllare
   preavviso version                        versione, commit e versione di Go
 
 «preavviso serve --help» elenca le opzioni.
@@ -71,8 +75,14 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = catalogue(rest, os.Stdin, stdout)
 	case "export":
 		err = runExport(ctx, rest, stdout)
+	case "import":
+		err = runImport(ctx, rest, stdout)
 	case "ppay":
 		err = runPpay(ctx, rest, environ, stdout)
+	case "slip":
+		err = runSlip(rest, os.Stdin, stdout)
+	case "template":
+		err = runTemplate(rest, stdout)
 	case "version":
 		err = version(rest, stdout)
 	case "help", "-h", "--help":
@@ -109,9 +119,15 @@ func helpOf(command string) string {
 	case "catalogue":
 		return catalogueUsage
 	case "export":
-		return exportUsage
+		return exportUsage + "\n" + portalUsage
+	case "import":
+		return portalUsage
 	case "ppay":
 		return ppayUsage
+	case "slip":
+		return slipUsage
+	case "template":
+		return templateUsage
 	}
 	return usage
 }
