@@ -199,7 +199,7 @@ func (a *App) Run(ctx context.Context) error {
 			WriteTimeout:      writeTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
-			TLSConfig:         s.tls,
+			TLSConfig:         s.tls.Clone(), // the server writes into it
 			ErrorLog:          slog.NewLogLogger(a.log.With("listener", s.name).Handler(), slog.LevelWarn),
 		}
 		serving.Add(1)
