@@ -51,6 +51,8 @@ func runExport(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("%w: manca che cosa esportare", config.ErrUsage)
 	case args[0] == "-h" || args[0] == "--help":
 		return config.ErrHelp
+	case args[0] == "lista-di-carico":
+		return exportList(ctx, args[1:], stdout)
 	case args[0] != "accounting":
 		return fmt.Errorf("%w: esportazione sconosciuta %q", config.ErrUsage, args[0])
 	}
