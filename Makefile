@@ -32,7 +32,7 @@ check: setup ## what a commit must pass besides the tests: format, vet, staticch
 	go mod verify
 	go tool -modfile=internal/tools/go.mod staticcheck -checks inherit,-ST1005 ./... # ST1005: QR and IUV begin errors
 	go generate ./...
-	git diff --exit-code -- wsdl api firmware-api
+	git diff --exit-code -- wsdl api firmware-api internal/docs/PARITY.md
 
 .PHONY: bench
 bench: setup ## speed and memory, each figure beside its raw baseline

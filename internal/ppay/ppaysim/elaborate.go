@@ -34,7 +34,7 @@ var (
 	updateHeader = append(commonHeader[:len(commonHeader):len(commonHeader)], checkCount, checkTaxonomy)
 )
 
-//parity:s5 SPORT/InserisciListaDiCarico.java:135-163
+//parity:s5 SPORT/InserisciListaDiCarico.java:134-162
 func firstObjection(l list, f facts, rules []headerRule) verdict {
 	for _, r := range rules {
 		if v := r(l, f); v.bad() {
@@ -60,7 +60,7 @@ func checkRegister(l list, f facts) verdict {
 
 // checkCreditor: the same two, 151.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:139 (verificaTestataEnte)
+//parity:s5 SPORT/InserisciListaDiCarico.java:138 (verificaTestataEnte)
 func checkCreditor(l list, f facts) verdict {
 	if f.creditor == nil || f.creditor.Missing {
 		return vNoCreditor(l.cf)
@@ -70,7 +70,7 @@ func checkCreditor(l list, f facts) verdict {
 
 // checkType: the same two, 152 and 153.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:141 (verificaEsistenzaPagamentoPrincipale)
+//parity:s5 SPORT/InserisciListaDiCarico.java:140 (verificaEsistenzaPagamentoPrincipale)
 func checkType(l list, f facts) verdict {
 	t, ok := f.creditor.paymentType(l.code)
 	switch {
@@ -84,7 +84,7 @@ func checkType(l list, f facts) verdict {
 
 // checkMulti: the same two, 189: the flag of the list against the configuration.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:143 (verificaCompatibilitaFlagMultibeneficiario)
+//parity:s5 SPORT/InserisciListaDiCarico.java:142 (verificaCompatibilitaFlagMultibeneficiario)
 func checkMulti(l list, f facts) verdict {
 	switch multi := f.ptype(l).Multi; {
 	case multi && !l.multi:
@@ -97,7 +97,7 @@ func checkMulti(l list, f facts) verdict {
 
 // checkTypeEnd: the same two, 157 in its first meaning.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
+//parity:s5 SPORT/InserisciListaDiCarico.java:143 (verificaTestataTipoPagamento)
 func checkTypeEnd(l list, f facts) verdict {
 	if end := f.ptype(l).End; !end.IsZero() && end.Before(f.now) {
 		return vTypeEnded
@@ -107,7 +107,7 @@ func checkTypeEnd(l list, f facts) verdict {
 
 // checkREDS: the same two, 158.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
+//parity:s5 SPORT/InserisciListaDiCarico.java:143 (verificaTestataTipoPagamento)
 func checkREDS(l list, f facts) verdict {
 	if f.ptype(l).Kind == "REDS" {
 		return vREDS
@@ -117,7 +117,7 @@ func checkREDS(l list, f facts) verdict {
 
 // checkMABL: the same two, 159.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
+//parity:s5 SPORT/InserisciListaDiCarico.java:143 (verificaTestataTipoPagamento)
 func checkMABL(l list, f facts) verdict {
 	if f.ptype(l).Kind == "MABL" {
 		return vMABL
@@ -127,7 +127,7 @@ func checkMABL(l list, f facts) verdict {
 
 // checkSpontaneous: the same two, 197.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:144 (verificaTestataTipoPagamento)
+//parity:s5 SPORT/InserisciListaDiCarico.java:143 (verificaTestataTipoPagamento)
 func checkSpontaneous(l list, f facts) verdict {
 	if f.ptype(l).Kind == "PS" {
 		return vSpontaneous
@@ -137,7 +137,7 @@ func checkSpontaneous(l list, f facts) verdict {
 
 // checkAmounts: SPORT/InserisciListaDiCarico.java, 156; never after a strict schema.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:147 (verificaTestataNumeroPosizioniEImportoTotale)
+//parity:s5 SPORT/InserisciListaDiCarico.java:146 (verificaTestataNumeroPosizioniEImportoTotale)
 func checkAmounts(l list, _ facts) verdict {
 	for _, it := range l.items {
 		if it.cents == nil {
@@ -149,7 +149,7 @@ func checkAmounts(l list, _ facts) verdict {
 
 // checkCount: both, 154.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:147 (verificaTestataNumeroPosizioniEImportoTotale)
+//parity:s5 SPORT/InserisciListaDiCarico.java:146 (verificaTestataNumeroPosizioniEImportoTotale)
 func checkCount(l list, _ facts) verdict {
 	if n, err := strconv.Atoi(l.count); err != nil || n != len(l.items) {
 		return vCount
@@ -159,7 +159,7 @@ func checkCount(l list, _ facts) verdict {
 
 // checkTotal: SPORT/InserisciListaDiCarico.java, 155: exact sum of ImportoTotale.
 //
-//parity:s5 SPORT/InserisciListaDiCarico.java:147 (verificaTestataNumeroPosizioniEImportoTotale)
+//parity:s5 SPORT/InserisciListaDiCarico.java:146 (verificaTestataNumeroPosizioniEImportoTotale)
 func checkTotal(l list, _ facts) verdict {
 	var sum Cents
 	for _, it := range l.items {
@@ -173,7 +173,7 @@ func checkTotal(l list, _ facts) verdict {
 
 // checkTaxonomy: both, 157 in its second meaning.
 //
-//parity:s21 SPORT/InserisciListaDiCarico.java:157-163
+//parity:s21 SPORT/InserisciListaDiCarico.java:156-162
 func checkTaxonomy(_ list, f facts) verdict {
 	if !f.taxonomy {
 		return vDSR
@@ -183,7 +183,7 @@ func checkTaxonomy(_ list, f facts) verdict {
 
 // entries is what the catalogue offers for a type at an instant.
 //
-//parity:s21 SPORT/InserisciListaDiCarico.java:180-185
+//parity:s21 SPORT/InserisciListaDiCarico.java:179-184
 func (f facts) entries(t PaymentType) []Entry {
 	es := t.Entries
 	if len(es) == 0 {

@@ -263,7 +263,7 @@ func magic(it item) verdict {
 
 // summary is the result of a list whose header was good.
 //
-//parity:s6 SPORT/InserisciListaDiCarico.java:263-272
+//parity:s6 SPORT/InserisciListaDiCarico.java:265-275
 func summary(outcomes []outcome) verdict {
 	good := 0
 	for _, o := range outcomes {

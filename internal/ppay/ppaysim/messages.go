@@ -74,7 +74,7 @@ func soapFault(code, text string) []byte {
 // esito is the outcome of a list as its creditor gets it. Without outcomes there
 // is no list of them (SPORT, both operations).
 //
-//parity:s6 SPORT/InserisciListaDiCarico.java:272-306
+//parity:s6 SPORT/InserisciListaDiCarico.java:197-263
 func esito(l list, result verdict, outcomes []outcome) Delivery {
 	name, part, list, one := "EsitoInserimentoListaDiCarico", "EsitoInserimento", "ElencoPosizioniDebitorieInserite", "PosizioneDebitoriaInserita"
 	if l.op == opUpdate {

@@ -116,7 +116,7 @@ func readSecurity(root *node, now time.Time) (user, password, code, text string)
 // securityHeader is the SOAP header that one creditor's listener asks for, as its
 // published policy says: it must be understood, and is valid for five minutes.
 //
-//parity:s16 regione-piemonte/silap silap-colmirsrv epay.wsdl:2-43
+//parity:s16 regione-piemonte/silap epay.wsdl:2-43
 func securityHeader(user, password string, now time.Time) string {
 	const layout = "2006-01-02T15:04:05.000Z"
 	w := &writer{}
