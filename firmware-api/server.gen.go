@@ -56,6 +56,21 @@ func (e CodeState) Valid() bool {
 	}
 }
 
+// Defines values for CreditorAmounts.
+const (
+	TwoCodes CreditorAmounts = "two-codes"
+)
+
+// Valid indicates whether the value is a known member of the CreditorAmounts enum.
+func (e CreditorAmounts) Valid() bool {
+	switch e {
+	case TwoCodes:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SpoilReason.
 const (
 	Lost       SpoilReason = "lost"
@@ -123,7 +138,10 @@ type CodeState string
 
 // Creditor The creditor as the preavviso prints it.
 type Creditor struct {
-	Cbill string `json:"cbill,omitempty,omitzero"`
+	// Amounts With two-codes each slip of today takes two codes of the block (see `full` of
+	// a slip). Absent means one.
+	Amounts CreditorAmounts `json:"amounts,omitempty,omitzero"`
+	Cbill   string          `json:"cbill,omitempty,omitzero"`
 
 	// Cf Codice fiscale.
 	Cf   string `json:"cf"`
@@ -134,6 +152,10 @@ type Creditor struct {
 	Postal  PostalAccount `json:"postal,omitempty,omitzero"`
 	Settore string        `json:"settore,omitempty,omitzero"`
 }
+
+// CreditorAmounts With two-codes each slip of today takes two codes of the block (see `full` of
+// a slip). Absent means one.
+type CreditorAmounts string
 
 // DeviceState defines model for DeviceState.
 type DeviceState struct {
@@ -188,6 +210,18 @@ type FieldProblem struct {
 
 	// Pointer JSON Pointer (RFC 6901) into the body.
 	Pointer string `json:"pointer,omitempty,omitzero"`
+}
+
+// FullCode The second codice avviso of a slip: required if the creditor's amounts were
+// two-codes on the day of issue, and refused otherwise (verbale.wrong_codes).
+// The first is worth the first step and ends with its last day; this one is
+// worth what is due without that discount. Both must be held by the handheld.
+type FullCode struct {
+	// Avviso Codice avviso, 18 digits; the last two are check digits.
+	Avviso Avviso `json:"avviso"`
+
+	// Position A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Position ID `json:"position"`
 }
 
 // ID A UUIDv7 as 32 lower-case hex digits, without dashes.
@@ -285,6 +319,12 @@ type ReturnedCode struct {
 type Slip struct {
 	// Avviso Codice avviso, 18 digits; the last two are check digits.
 	Avviso Avviso `json:"avviso"`
+
+	// Full The second codice avviso of a slip: required if the creditor's amounts were
+	// two-codes on the day of issue, and refused otherwise (verbale.wrong_codes).
+	// The first is worth the first step and ends with its last day; this one is
+	// worth what is due without that discount. Both must be held by the handheld.
+	Full FullCode `json:"full,omitempty,omitzero"`
 
 	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
 	Id       ID        `json:"id"`

@@ -146,7 +146,7 @@ func (s *server) Enrol(ctx context.Context, r EnrolRequestObject) (EnrolResponse
 		if err != nil {
 			return nil, err
 		}
-		return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Token: token, Creditor: creditorBody(c)}, nil
+		return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Token: token, Creditor: s.creditorBody(c)}, nil
 	}
 	key, err := multe.ParseDeviceKey(r.Body.PublicKey)
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *server) Enrol(ctx context.Context, r EnrolRequestObject) (EnrolResponse
 	if err != nil {
 		return nil, err
 	}
-	return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Creditor: creditorBody(c)}, nil
+	return Enrol201JSONResponse{Device: string(d.ID), Name: d.Name, Creditor: s.creditorBody(c)}, nil
 }
 
 // possessed checks that whoever signed has the private half of key.
@@ -289,7 +289,7 @@ func (s *server) ReadState(ctx context.Context, _ ReadStateRequestObject) (ReadS
 	return ReadState200JSONResponse{
 		Device:     string(d.ID),
 		Name:       d.Name,
-		Creditor:   creditorBody(c),
+		Creditor:   s.creditorBody(c),
 		ServerTime: multe.Instant(s.now()),
 		Held:       codeBodies(held),
 		StockLow:   stock.Short,
@@ -341,10 +341,13 @@ func codeBodies(codes []multe.Code) []Code {
 	return out
 }
 
-func creditorBody(c multe.Creditor) Creditor {
+func (s *server) creditorBody(c multe.Creditor) Creditor {
 	out := Creditor{Cf: string(c.ID), Name: c.Name, Settore: c.Settore, Info: c.Info, Cbill: c.CBILL}
 	if p := c.Postal; p != nil && p.Authorization != "" {
 		out.Postal = PostalAccount{Number: p.Number, Holder: p.Holder, Authorization: p.Authorization}
+	}
+	if c.PolicyOn(multe.DayOf(s.now())).Amount == multe.AmountTwoCodes {
+		out.Amounts = TwoCodes
 	}
 	return out
 }
@@ -373,6 +376,13 @@ func slipOf(b Slip) (multe.Slip, error) {
 		IssuedAt:  multe.Instant(b.IssuedAt),
 		Offline:   b.Offline,
 	}
+	if b.Full != (FullCode{}) {
+		full, err := avviso.ParseNumber(b.Full.Avviso)
+		if err != nil {
+			return multe.Slip{}, fault.Wrap(fault.Invalid, "avviso.malformed", "Il codice avviso non è corretto: le cifre di controllo non corrispondono.", err)
+		}
+		s.Full = &multe.SlipCode{Position: multe.PositionID(b.Full.Position), Number: full}
+	}
 	for _, step := range b.Steps {
 		s.Steps = append(s.Steps, multe.Step{Cents: multe.Cents(step.Cents), LastDay: step.LastDay})
 	}
@@ -387,7 +397,10 @@ type meant struct {
 	Norm, Conduct, Warden, IssuedAt string
 	Offline                         bool
 	Steps                           []meantStep
+	Full                            *meantCode `json:",omitzero"`
 }
+
+type meantCode struct{ Position, Avviso string }
 
 type meantStep struct {
 	Cents   int64
@@ -405,6 +418,9 @@ func digestOf(s multe.Slip) (multe.Digest, error) {
 	}
 	for _, step := range s.Steps {
 		m.Steps = append(m.Steps, meantStep{int64(step.Cents), step.LastDay.String()})
+	}
+	if f := s.Full; f != nil {
+		m.Full = &meantCode{string(f.Position), f.Number.String()}
 	}
 	return multe.DigestJSON(m)
 }
