@@ -10,7 +10,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, rome)
 
-func midnight(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, rome) }
+func dayStart(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, rome) }
 
 func anonymous() *Subject { return &Subject{Cognome: "ANONIMO", Nome: "ANONIMO", CF: "ANONIMO"} }
 
@@ -150,12 +150,12 @@ func TestInsertOrder(t *testing.T) {
 		{"161", "", func(_ *item, f *itemFacts) { f.used = true }},
 		{"191", "component", func(it *item, _ *itemFacts) { it.components = []Component{{Cents: 4200, Number: "7"}} }},
 		{"192", "component", func(it *item, _ *itemFacts) { it.components = []Component{{Cents: 4200, Year: "2026"}} }},
-		{"187", "", func(it *item, _ *itemFacts) { it.to = midnight(2026, 11, 23) }},
+		{"187", "", func(it *item, _ *itemFacts) { it.to = dayStart(2026, 11, 23) }},
 		{"188", "type", func(it *item, f *itemFacts) { // before the type starts; 187 when that is past too
 			if it.to.IsZero() {
-				it.to = midnight(2027, 1, 1)
+				it.to = dayStart(2027, 1, 1)
 			}
-			f.kind.Start = midnight(2028, 1, 1)
+			f.kind.Start = dayStart(2028, 1, 1)
 		}},
 		{"193", "reference", func(it *item, _ *itemFacts) { it.references = []Reference{{Name: "Targa"}} }},
 		{"194", "reference", func(it *item, _ *itemFacts) { it.references = []Reference{{"Targa", "AB123CD"}} }},
@@ -255,15 +255,15 @@ func TestUpdateOrder(t *testing.T) {
 		{"180", "", func(_ *Position, it *item, _ *itemFacts) { it.id = " " }},
 		{"173", "kind", func(_ *Position, it *item, _ *itemFacts) { it.kind = " " }},
 		{"174", "kind", func(_ *Position, it *item, _ *itemFacts) { it.kind = "CAMBIO" }},
-		{"185", "dates", func(p *Position, it *item, _ *itemFacts) { p.To, it.from = midnight(2027, 1, 1), midnight(2027, 2, 1) }},
+		{"185", "dates", func(p *Position, it *item, _ *itemFacts) { p.To, it.from = dayStart(2027, 1, 1), dayStart(2027, 2, 1) }},
 		{"191", "component", func(_ *Position, it *item, _ *itemFacts) { it.components = []Component{{Cents: 4200, Number: "7"}} }},
 		{"192", "component", func(_ *Position, it *item, _ *itemFacts) { it.components = []Component{{Cents: 4200, Year: "2026"}} }},
 		{"193", "", func(_ *Position, it *item, _ *itemFacts) { it.references = []Reference{{Value: "x"}} }},
-		{"187", "dates", func(p *Position, _ *item, _ *itemFacts) { p.To = midnight(2026, 11, 23) }},
+		{"187", "dates", func(p *Position, _ *item, _ *itemFacts) { p.To = dayStart(2026, 11, 23) }},
 		{"188", "", func(p *Position, it *item, f *itemFacts) { // the quirk: both have dates, the position starts later
-			f.kind.Start, f.kind.End = midnight(2020, 1, 1), midnight(2030, 1, 1)
+			f.kind.Start, f.kind.End = dayStart(2020, 1, 1), dayStart(2030, 1, 1)
 			if it.from.IsZero() {
-				p.From = midnight(2021, 1, 1)
+				p.From = dayStart(2021, 1, 1)
 			}
 		}},
 		{"218", "", func(p *Position, it *item, _ *itemFacts) { p.Debtor = *mario(); debtor(it) }},
@@ -367,9 +367,9 @@ func TestUpdateWrites(t *testing.T) {
 			want: func(p *Position) { p.Cents, p.Components[0].Cents = 0, 0 }},
 		{name: "a new debtor forgets the address of the old one", was: func(p *Position) { p.Debtor.Indirizzo = "Via Roma" },
 			send: item{cents: cents(0), subject: mario()}, want: func(p *Position) { p.Debtor = *mario() }},
-		{name: "note and causale overwritten, dates only if sent", was: func(p *Position) { p.Due = midnight(2027, 1, 1) },
-			send: item{cents: cents(0), causale: " Nuova ", note: "motivo", to: midnight(2027, 6, 1)},
-			want: func(p *Position) { p.Causale, p.Note, p.To = "Nuova", "motivo", midnight(2027, 6, 1) }},
+		{name: "note and causale overwritten, dates only if sent", was: func(p *Position) { p.Due = dayStart(2027, 1, 1) },
+			send: item{cents: cents(0), causale: " Nuova ", note: "motivo", to: dayStart(2027, 6, 1)},
+			want: func(p *Position) { p.Causale, p.Note, p.To = "Nuova", "motivo", dayStart(2027, 6, 1) }},
 		{name: "blank causale ignored", send: item{cents: cents(0), causale: " "}, want: func(*Position) {}},
 		{name: "references replace all, also of a known debtor", was: func(p *Position) { p.Debtor, p.References = *mario(), []Reference{{"a", "1"}, {"b", "2"}} },
 			send: item{cents: cents(0), references: []Reference{{"c", "3"}}}, want: func(p *Position) { p.References = []Reference{{"c", "3"}} }},
@@ -384,7 +384,7 @@ func TestUpdateWrites(t *testing.T) {
 				p.Cents, p.Components = 3, []Component{{Cents: 3, Causale: "x", Year: "2026", Number: "1", DSR: defaultDSR}}
 			}},
 		{name: "components never fall back to the default entry", code: "175",
-			send: item{cents: cents(3), causale: "Scritta", note: "scritta", references: []Reference{{"c", "3"}}, to: midnight(2027, 6, 1),
+			send: item{cents: cents(3), causale: "Scritta", note: "scritta", references: []Reference{{"c", "3"}}, to: dayStart(2027, 6, 1),
 				components: []Component{{Cents: 3, Causale: "x"}}, subject: mario()},
 			want: func(p *Position) { // half applied
 				p.Causale, p.Note, p.References = "Scritta", "scritta", []Reference{{"c", "3"}}
@@ -394,11 +394,11 @@ func TestUpdateWrites(t *testing.T) {
 			want: func(p *Position) { p.Causale = "Scritta" }},
 		{name: "no amount: 175 and nothing written", code: "175", send: item{causale: "Nuova"}, want: func(*Position) {}},
 		{name: "annulment without a reason wipes the note", send: item{kind: kindVoid}, want: func(p *Position) { p.State, p.Note = Void, "" }},
-		{name: "annulment of an expired position", was: func(p *Position) { p.To = midnight(2020, 1, 1) },
+		{name: "annulment of an expired position", was: func(p *Position) { p.To = dayStart(2020, 1, 1) },
 			send: item{kind: kindVoid, note: "autotutela"}, want: func(p *Position) { p.State, p.Note = Void, "autotutela" }},
-		{name: "an expired position revives with a new end", was: func(p *Position) { p.To = midnight(2020, 1, 1) },
-			send: item{cents: cents(1), to: midnight(2027, 1, 1)},
-			want: func(p *Position) { p.To, p.Cents, p.Components[0].Cents = midnight(2027, 1, 1), 1, 1 }},
+		{name: "an expired position revives with a new end", was: func(p *Position) { p.To = dayStart(2020, 1, 1) },
+			send: item{cents: cents(1), to: dayStart(2027, 1, 1)},
+			want: func(p *Position) { p.To, p.Cents, p.Components[0].Cents = dayStart(2027, 1, 1), 1, 1 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			was, f := stored(), editFacts()
@@ -466,7 +466,7 @@ func TestCatalogue(t *testing.T) {
 
 // TestPayableOrder is S13: the order and the days of §2.3.
 func TestPayableOrder(t *testing.T) {
-	today, yesterday, tomorrow := midnight(2026, 11, 23), midnight(2026, 11, 22), midnight(2026, 11, 24)
+	today, yesterday, tomorrow := dayStart(2026, 11, 23), dayStart(2026, 11, 22), dayStart(2026, 11, 24)
 	for _, tt := range []struct {
 		name string
 		p    Position
