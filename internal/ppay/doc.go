@@ -11,8 +11,8 @@
 //
 // # The way out
 //
-// Outward, [Client] writes a batch once, as bytes, and sends these. It says only
-// what it knows: the platform has the batch, the platform refused it, nothing
+// Outward, [Client] writes a batch once, as bytes, and sends these; a header with
+// credentials is put before its body on the way out. It says only what it knows: the platform has the batch, the platform refused it, nothing
 // left this machine, or nobody knows. The last is the ordinary case of a failure.
 //
 // Inward, everything passes one gate that bounds what it may cost. The listener
@@ -22,7 +22,7 @@
 //
 //	platform ─▶ listener ─▶ gate ─▶ Receiver ─▶ 000
 //	                                   ┊
-//	                                 Read ─▶ Esito, Notice
+//	                                 Read ─▶ Esito, Notice, receipts, …
 //
 // One table turns each code of the platform, in the place where it came, into
 // what it obliges us to do, and into words for the office; see [Explain].
