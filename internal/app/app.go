@@ -93,6 +93,10 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	callers, err := newRESTCallers(cfg)
+	if err != nil {
+		return nil, err
+	}
 	listenerAuth, err := newListenerConfig(cfg, d.Now, d.Log)
 	if err != nil {
 		return nil, err
@@ -120,7 +124,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	codes := pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() })
 	slips := verbali.New(st, d.Now, nudgeSubmit)
 	paid := payments.New(st, d.Now)
-	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log})
+	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log, Positions: callers})
 	told := receipts.New(st)
 	flows := flussi.New(st, d.Now, cfg.AccountingDays)
 	// A payment may be what a flow was waiting for.
