@@ -25,9 +25,10 @@ const (
 	bHeld      = "held"      // cf, seq → Delivery: until something else is sent
 	bStopped   = "stopped"   // cf → Stop
 	bMessages  = "messages"  // seq → Message
+	bFlows     = "flows"     // cf, name → Flow
 )
 
-var buckets = []string{bMeta, bCreditors, bRegistry, bRegister, bLists, bPositions, bIUVs, bUntold, bQueue, bHeld, bStopped, bMessages}
+var buckets = []string{bMeta, bCreditors, bRegistry, bRegister, bLists, bPositions, bIUVs, bUntold, bQueue, bHeld, bStopped, bMessages, bFlows}
 
 // Keys of the meta bucket.
 const (

@@ -1,6 +1,7 @@
 package ppaysim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,10 @@ import (
 
 // Delivery is one message waiting in the queue of a creditor.
 type Delivery struct {
-	Operation string    `json:"operation"` // as in the soapAction
-	ID        string    `json:"id"`        // IdMessaggio; the same at every try
-	Body      string    `json:"body"`      // the SOAP envelope
+	Operation string    `json:"operation"`        // as in the soapAction
+	ID        string    `json:"id"`               // IdMessaggio; the same at every try
+	Body      string    `json:"body"`             // the SOAP envelope
+	Action    string    `json:"action,omitempty"` // soapAction, if not that of EPaywso2Enti
 	Tries     int       `json:"tries"`
 	NotBefore time.Time `json:"not_before"` // of the clock
 	Failure   string    `json:"failure,omitempty"`
@@ -260,7 +262,7 @@ func (s *Sim) post(ctx context.Context, to Creditor, d Delivery) (answer, code, 
 		return "", "", "endpoint is not a URL"
 	}
 	r.Header.Set("Content-Type", "text/xml; charset=utf-8")
-	r.Header.Set("SOAPAction", `"`+soapAction+d.Operation+`"`)
+	r.Header.Set("SOAPAction", `"`+cmp.Or(d.Action, soapAction+d.Operation)+`"`)
 	if to.User != "" {
 		r.SetBasicAuth(to.User, to.Password)
 	}

@@ -21,6 +21,7 @@
 //	IUVSRV mdpmultiiuvsrv …/it/csi/mdpnew/mdpmultiiuvsrv
 //	W2     epaywso2services …/it/csi/epay/epaywsosrv
 //	PA     epaypaweb …/it/csi/epay/epaypaweb
+//	RIC    epaymodric …/it/csi/epay/epaymodric
 //	WSDL   epaypaweb src/resources/wsdl
 //
 // The bus (WSO2) between creditor and platform is not published. What stands for

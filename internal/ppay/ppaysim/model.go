@@ -24,12 +24,16 @@ func loadRome() *time.Location {
 
 // Creditor is one ente as the platform has it configured.
 type Creditor struct {
-	CF          string        `json:"cf"`
-	Endpoint    string        `json:"endpoint"`           // where outcomes and payments are POSTed; "" refuses every delivery
-	User        string        `json:"user,omitempty"`     // "" means no credentials
-	Password    string        `json:"password,omitempty"` // never shown again
-	WSS         bool          `json:"wss,omitempty"`      // messages carry the credentials in a wsse:Security header too
-	Segregation string        `json:"segregation"`        // two digits after the aux digit 3
+	CF       string `json:"cf"`
+	Endpoint string `json:"endpoint"`           // where outcomes and payments are POSTed; "" refuses every delivery
+	User     string `json:"user,omitempty"`     // "" means no credentials
+	Password string `json:"password,omitempty"` // never shown again
+	WSS      bool   `json:"wss,omitempty"`      // messages carry the credentials in a wsse:Security header too
+	// Where flows are POSTed, with the same credentials; "" is an error of each.
+	FlowEndpoint   string `json:"flow_endpoint,omitempty"`   // EPayFlussiCompletiPSP
+	ReportEndpoint string `json:"report_endpoint,omitempty"` // ServiziRendicontazione
+
+	Segregation string        `json:"segregation"` // two digits after the aux digit 3
 	Types       []PaymentType `json:"types"`
 	// Missing makes the back end not find what the registry has let in: 151.
 	Missing bool `json:"missing,omitempty"`
