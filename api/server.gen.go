@@ -18,6 +18,36 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccountedCodeOutcome.
+const (
+	AccountedCodeOutcomeAside    AccountedCodeOutcome = "aside"
+	AccountedCodeOutcomeHeld     AccountedCodeOutcome = "held"
+	AccountedCodeOutcomeIssued   AccountedCodeOutcome = "issued"
+	AccountedCodeOutcomePaid     AccountedCodeOutcome = "paid"
+	AccountedCodeOutcomeReturned AccountedCodeOutcome = "returned"
+	AccountedCodeOutcomeSpoiled  AccountedCodeOutcome = "spoiled"
+)
+
+// Valid indicates whether the value is a known member of the AccountedCodeOutcome enum.
+func (e AccountedCodeOutcome) Valid() bool {
+	switch e {
+	case AccountedCodeOutcomeAside:
+		return true
+	case AccountedCodeOutcomeHeld:
+		return true
+	case AccountedCodeOutcomeIssued:
+		return true
+	case AccountedCodeOutcomePaid:
+		return true
+	case AccountedCodeOutcomeReturned:
+		return true
+	case AccountedCodeOutcomeSpoiled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CodeState.
 const (
 	CodeStateActive      CodeState = "active"
@@ -317,6 +347,41 @@ func (e VerbaleState) Valid() bool {
 		return false
 	}
 }
+
+// Account defines model for Account.
+type Account struct {
+	Codes []AccountedCode `json:"codes"`
+
+	// Open How many are unaccounted for: held, aside or paid.
+	Open int `json:"open"`
+}
+
+// AccountedCode defines model for AccountedCode.
+type AccountedCode struct {
+	At     time.Time `json:"at"`
+	Avviso string    `json:"avviso"`
+
+	// Lease 32 lower-case hex digits.
+	Lease ID        `json:"lease"`
+	Lent  time.Time `json:"lent"`
+
+	// Outcome held: not heard of; issued: on a verbale; returned: back in the pool;
+	// spoiled: set aside on the word of the handheld; aside: set aside because
+	// it was lost or silent; paid: paid, on a slip that we do not have.
+	Outcome AccountedCodeOutcome `json:"outcome"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position"`
+
+	// Proof The verbale, the request that returned it, or the reason.
+	Proof string    `json:"proof,omitempty,omitzero"`
+	State CodeState `json:"state"`
+}
+
+// AccountedCodeOutcome held: not heard of; issued: on a verbale; returned: back in the pool;
+// spoiled: set aside on the word of the handheld; aside: set aside because
+// it was lost or silent; paid: paid, on a slip that we do not have.
+type AccountedCodeOutcome string
 
 // Accounting defines model for Accounting.
 type Accounting struct {
@@ -1046,6 +1111,12 @@ type ListDevicesParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AccountCodesParams defines parameters for AccountCodes.
+type AccountCodesParams struct {
+	// Day When the codes were lent, in Europe/Rome.
+	Day string `form:"day" json:"day"`
+}
+
 // ListDiscrepanciesParams defines parameters for ListDiscrepancies.
 type ListDiscrepanciesParams struct {
 	// Open False lists the closed ones.
@@ -1168,6 +1239,9 @@ type ServerInterface interface {
 	// RevokeDevice Revoke a handheld for good (lost, stolen, retired).
 	// (DELETE /v1/creditors/{cf}/devices/{id})
 	RevokeDevice(c *gin.Context, cf CF, id ID)
+	// AccountCodes What became of every code lent to a handheld on a day.
+	// (GET /v1/creditors/{cf}/devices/{id}/codes)
+	AccountCodes(c *gin.Context, cf CF, id ID, params AccountCodesParams)
 	// InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 	// (POST /v1/creditors/{cf}/devices/{id}/invites)
 	InviteDevice(c *gin.Context, cf CF, id ID)
@@ -1611,6 +1685,51 @@ func (siw *ServerInterfaceWrapper) RevokeDevice(c *gin.Context) {
 	}
 
 	siw.Handler.RevokeDevice(c, cf, id)
+}
+
+// AccountCodes operation middleware
+func (siw *ServerInterfaceWrapper) AccountCodes(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AccountCodesParams
+
+	// ------------- Required query parameter "day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "day", c.Request.URL.Query(), &params.Day, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter day: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AccountCodes(c, cf, id, params)
 }
 
 // InviteDevice operation middleware
@@ -2458,6 +2577,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/devices", wrapper.ListDevices)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/devices", wrapper.AddDevice)
 	router.DELETE(options.BaseURL+"/v1/creditors/:cf/devices/:id", wrapper.RevokeDevice)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/devices/:id/codes", wrapper.AccountCodes)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/devices/:id/invites", wrapper.InviteDevice)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/stock", wrapper.ReadStock)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali", wrapper.ListVerbali)
@@ -2923,6 +3043,47 @@ type RevokeDevicedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeDevicedefaultApplicationProblemPlusJSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AccountCodesRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params AccountCodesParams
+}
+
+type AccountCodesResponseObject interface {
+	VisitAccountCodesResponse(w http.ResponseWriter) error
+}
+
+type AccountCodes200JSONResponse Account
+
+func (response AccountCodes200JSONResponse) VisitAccountCodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AccountCodesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AccountCodesdefaultApplicationProblemPlusJSONResponse) VisitAccountCodesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3903,6 +4064,9 @@ type StrictServerInterface interface {
 	// RevokeDevice Revoke a handheld for good (lost, stolen, retired).
 	// (DELETE /v1/creditors/{cf}/devices/{id})
 	RevokeDevice(ctx context.Context, request RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error)
+	// AccountCodes What became of every code lent to a handheld on a day.
+	// (GET /v1/creditors/{cf}/devices/{id}/codes)
+	AccountCodes(ctx context.Context, request AccountCodesRequestObject) (AccountCodesResponseObject, error)
 	// InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 	// (POST /v1/creditors/{cf}/devices/{id}/invites)
 	InviteDevice(ctx context.Context, request InviteDeviceRequestObject) (InviteDeviceResponseObject, error)
@@ -4370,6 +4534,34 @@ func (sh *strictHandler) RevokeDevice(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RevokeDeviceResponseObject); ok {
 		if err := validResponse.VisitRevokeDeviceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AccountCodes operation middleware
+func (sh *strictHandler) AccountCodes(ctx *gin.Context, cf CF, id ID, params AccountCodesParams) {
+	var request AccountCodesRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AccountCodes(ctx, request.(AccountCodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AccountCodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AccountCodesResponseObject); ok {
+		if err := validResponse.VisitAccountCodesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -45,6 +45,7 @@ type Registry interface {
 // Pool tells what codes there are; package pool does it.
 type Pool interface {
 	Stock(ctx context.Context, c multe.CreditorID) (pool.Stock, error)
+	Account(ctx context.Context, c multe.CreditorID, d multe.DeviceID, day multe.Day) ([]pool.Accounted, error)
 	Void(ctx context.Context, actor string, c multe.CreditorID, p multe.PositionID, reason string) (multe.Code, error)
 	UndoVoid(ctx context.Context, actor string, c multe.CreditorID, p multe.PositionID) (multe.Code, error)
 	Orphans(ctx context.Context, c multe.CreditorID, after multe.PositionID, limit int) ([]multe.Code, error)
@@ -241,6 +242,25 @@ func (s *server) RevokeDevice(ctx context.Context, r RevokeDeviceRequestObject) 
 		return nil, err
 	}
 	return RevokeDevice200JSONResponse{Id: string(d.ID), Name: d.Name, State: RevokedDeviceState(d.State), Changed: d.Changed, Exposed: each(exposed, codeBody)}, nil
+}
+
+// AccountCodes serves GET /v1/creditors/{cf}/devices/{id}/codes.
+func (s *server) AccountCodes(ctx context.Context, r AccountCodesRequestObject) (AccountCodesResponseObject, error) {
+	day, err := multe.ParseDay(r.Params.Day)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Pool.Account(ctx, multe.CreditorID(r.Cf), multe.DeviceID(r.Id), day)
+	if err != nil {
+		return nil, err
+	}
+	out := AccountCodes200JSONResponse{Codes: each(list, accountedBody)}
+	for _, a := range list {
+		if a.Open() {
+			out.Open++
+		}
+	}
+	return out, nil
 }
 
 // ListDevices serves GET /v1/creditors/{cf}/devices.

@@ -736,3 +736,42 @@ func TestReceiptsAndMessages(t *testing.T) {
 		t.Errorf("replayed while it waits = %+v", p)
 	}
 }
+
+// TestGapCheck: the office sees what became of every code lent on a day, and what a
+// lost handheld exposes.
+func TestGapCheck(t *testing.T) {
+	r := newRig(t)
+	d, _ := r.World.Device(t, webtest.Torino)
+	r.AddCodes(t, webtest.Torino, 5)
+	lent, err := r.Pool.Lease(t.Context(), webtest.Torino, d.ID, multe.LeaseID(r.ID(t)), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Pool.Spoil(t.Context(), webtest.Torino, d.ID, lent[1].Position, multe.SpoilLost); err != nil {
+		t.Fatal(err)
+	}
+	path := torino + "/devices/" + string(d.ID)
+	var account api.Account
+	r.call(t, "GET", path+"/codes?day=2026-03-02", "").Decode(t, 200, &account)
+	if account.Open != 2 || len(account.Codes) != 3 || account.Codes[0].Outcome != "held" || account.Codes[1].Outcome != "spoiled" || account.Codes[1].Proof != "lost" {
+		t.Errorf("account = %+v", account)
+	}
+	var gone api.RevokedDevice
+	r.call(t, "DELETE", path, "").Decode(t, 200, &gone)
+	if gone.State != "revoked" || len(gone.Exposed) != 3 || gone.Exposed[0].Avviso != lent[0].Number.String() {
+		t.Errorf("revoked = %+v", gone)
+	}
+	r.call(t, "GET", path+"/codes?day=2026-03-02", "").Decode(t, 200, &account)
+	if account.Open != 2 || account.Codes[0].Outcome != "aside" || account.Codes[0].State != "quarantined" {
+		t.Errorf("after the revocation: %+v", account)
+	}
+	for query, code := range map[string]string{"": "request.invalid", "?day=x": "request.invalid"} {
+		if p := r.call(t, "GET", path+"/codes"+query, "").Problem(t); p.Code != code || p.Status != 422 || len(p.Errors) != 1 || p.Errors[0].Parameter != "day" {
+			t.Errorf("%q: %+v", query, p)
+		}
+	}
+	r.call(t, "GET", path+"/codes?day=2026-03-03", "").Decode(t, 200, &account)
+	if account.Open != 0 || len(account.Codes) != 0 {
+		t.Errorf("another day: %+v", account)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"preavviso/internal/fault"
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
+	"preavviso/internal/pool"
 )
 
 func creditorOf(b NewCreditor) multe.Creditor {
@@ -43,6 +44,11 @@ func creditorBody(c multe.Creditor) Creditor {
 
 func deviceBody(d multe.Device) Device {
 	return Device{Id: string(d.ID), Name: d.Name, State: DeviceState(d.State), Signs: d.Key != "", Changed: d.Changed}
+}
+
+func accountedBody(a pool.Accounted) AccountedCode {
+	return AccountedCode{Position: string(a.Code.Position), Avviso: a.Code.Number.String(), Lease: string(a.Lease), Lent: a.Lent,
+		Outcome: AccountedCodeOutcome(a.Outcome), At: a.At, Proof: a.Proof, State: CodeState(a.Code.State)}
 }
 
 func codeBody(k multe.Code) Code {

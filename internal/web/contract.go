@@ -168,7 +168,11 @@ func checkParameters(op operation, c *gin.Context) []field {
 			bad(p.Name, "Il parametro è ripetuto.")
 		}
 		given := p.In == openapi3.ParameterInPath || len(query[p.Name]) == 1
+		missing := p.Required && len(query[p.Name]) == 0 && !given
 		delete(query, p.Name)
+		if missing {
+			bad(p.Name, "Parametro obbligatorio mancante.")
+		}
 		if !given {
 			continue
 		}

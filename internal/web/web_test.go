@@ -34,6 +34,7 @@ paths:
         - {name: cf, in: path, required: true, schema: {type: string, pattern: "^[0-9]+$"}}
         - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 9}}
         - {name: old, in: query, schema: {type: boolean}}
+        - {name: day, in: query, required: true, schema: {type: string, format: date}}
       responses: {"200": {description: ok}}
     post:
       operationId: Add
@@ -224,8 +225,8 @@ func TestWhoIsCalling(t *testing.T) {
 		{"long token", "GET", "/1/things", "Bearer " + strings.Repeat("x", 8000), 401, "auth.bad_token"},
 		{"other creditor", "GET", "/2/things", "Bearer good", 403, "auth.wrong_creditor"},
 		{"before the body is read", "POST", "/2/things", "Bearer good", 403, "auth.wrong_creditor"},
-		{"welcome", "GET", "/1/things", "Bearer good", 200, ""},
-		{"scheme in any case", "GET", "/1/things", "bearer good", 200, ""},
+		{"welcome", "GET", "/1/things?day=2026-03-02", "Bearer good", 200, ""},
+		{"scheme in any case", "GET", "/1/things?day=2026-03-02", "bearer good", 200, ""},
 		{"open to all", "GET", "/open", "", 200, ""},
 		{"a route that the document forgot", "GET", "/forgotten", "Bearer good", 500, "internal"},
 		{"no such address", "GET", "/nowhere", "Bearer good", 404, "route.unknown"},
@@ -373,15 +374,17 @@ func TestBodyLimits(t *testing.T) {
 
 func TestParameters(t *testing.T) {
 	for query, want := range map[string][]map[string]string{
-		"":                  nil,
-		"?limit=9&old=true": nil,
-		"?limit=10":         {{"parameter": "limit", "detail": "Numero fuori dai limiti: almeno 1 al massimo 9."}},
-		"?limit=x":          {{"parameter": "limit", "detail": "Serve un numero intero, senza decimali."}},
-		"?limit=":           {{"parameter": "limit", "detail": "Serve un numero intero, senza decimali."}},
-		"?old=1":            {{"parameter": "old", "detail": "Serve true oppure false."}},
-		"?limit=1&limit=2":  {{"parameter": "limit", "detail": "Il parametro è ripetuto."}},
-		"?secret=RSSMRA":    {{"parameter": "?", "detail": "L'indirizzo contiene parametri non previsti."}},
-		"?limit=%zz":        {{"parameter": "?", "detail": "I parametri dell'indirizzo non sono scritti correttamente."}},
+		"?day=2026-03-02":                  nil,
+		"?limit=9&old=true&day=2026-03-02": nil,
+		"":                                 {{"parameter": "day", "detail": "Parametro obbligatorio mancante."}},
+		"?day=2026-02-29":                  {{"parameter": "day", "detail": "Data o ora non valida."}},
+		"?limit=10&day=2026-03-02":         {{"parameter": "limit", "detail": "Numero fuori dai limiti: almeno 1 al massimo 9."}},
+		"?limit=x&day=2026-03-02":          {{"parameter": "limit", "detail": "Serve un numero intero, senza decimali."}},
+		"?limit=&day=2026-03-02":           {{"parameter": "limit", "detail": "Serve un numero intero, senza decimali."}},
+		"?old=1&day=2026-03-02":            {{"parameter": "old", "detail": "Serve true oppure false."}},
+		"?limit=1&limit=2&day=2026-03-02":  {{"parameter": "limit", "detail": "Il parametro è ripetuto."}},
+		"?secret=RSSMRA&day=2026-03-02":    {{"parameter": "?", "detail": "L'indirizzo contiene parametri non previsti."}},
+		"?limit=%zz&day=2026-03-02":        {{"parameter": "?", "detail": "I parametri dell'indirizzo non sono scritti correttamente."}},
 	} {
 		t.Run(query, func(t *testing.T) {
 			r := newRig(t, ok)
@@ -401,7 +404,7 @@ func TestParameters(t *testing.T) {
 			}
 		})
 	}
-	rec := newRig(t, ok).do("GET", "/x/things", "Bearer good", "", "")
+	rec := newRig(t, ok).do("GET", "/x/things?day=2026-03-02", "Bearer good", "", "")
 	if diff := cmp.Diff([]map[string]string{{"parameter": "cf", "detail": "Formato non ammesso."}}, read(t, rec).Errors); diff != "" {
 		t.Errorf("path (-want +got):\n%s", diff)
 	}
