@@ -22,6 +22,7 @@ import (
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 	"preavviso/internal/ppay"
+	"preavviso/internal/ppay/ppaysim"
 )
 
 const (
@@ -103,6 +104,44 @@ func TestAuthMatrix(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestAuthAgainstTheSimulator has the simulator, which shares nothing with our
+// client, judge each way under each of its own demands.
+func TestAuthAgainstTheSimulator(t *testing.T) {
+	shows := map[ppay.Auth][2]bool{ppay.AuthNone: {}, ppay.AuthBasic: {true, false}, ppay.AuthWSS: {false, true}, ppay.AuthBoth: {true, true}} // basic, wss
+	body, err := encode(multe.OperationUpdate, change(1, multe.ChangeUpdate, multe.Desired{Cents: 2940, Causale: "Verbale n. 17"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for demand, wants := range shows {
+		settings := ppaysim.DefaultSettings()
+		settings.Auth = string(demand)
+		sim, err := ppaysim.Open(filepath.Join(t.TempDir(), "sim.db"), ppaysim.Config{Settings: settings, User: user, Password: password, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(sim.Handler())
+		for way, shown := range shows {
+			for _, secret := range []string{password, "wrong"} {
+				cfg := ppay.Config{URL: server.URL + ppaysim.Endpoint, Auth: way}
+				if way != ppay.AuthNone {
+					cfg.User, cfg.Password = user, ppay.NewSecret(secret)
+				}
+				_, err := newClient(t, cfg).Submit(t.Context(), creditor, multe.Batch{Creditor: creditor.ID, Operation: multe.OperationUpdate, Body: body})
+				in := (!wants[0] || shown[0]) && (!wants[1] || shown[1]) && (demand == ppay.AuthNone || secret == password)
+				// It knows no creditor: who is let in is refused for that.
+				var refusal *multe.Refusal
+				if let := err == nil || errors.As(err, &refusal); let != in || !in && fault.Of(err).Code != "ppay.auth" {
+					t.Errorf("it demands %s, we show %s (%s): %v", demand, way, secret, err)
+				}
+			}
+		}
+		server.Close()
+		if err := sim.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
