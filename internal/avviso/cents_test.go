@@ -61,6 +61,45 @@ func TestParseDecimal(t *testing.T) {
 	}
 }
 
+func TestParseSigned(t *testing.T) {
+	for s, want := range map[string]avviso.Cents{
+		"0": 0, "-0": 0, "-0.00": 0, ".5": 50, "-.5": -50, "5.": 500, "+1.00": 100, "-87.50": -8750, "-1.0100000": -101, "0000000000000000000001": 100,
+		"9999999999999999.99": 999_999_999_999_999_999, "-9999999999999999.99": -999_999_999_999_999_999,
+	} {
+		if got, err := avviso.ParseSigned(s); err != nil || got != want {
+			t.Errorf("ParseSigned(%q) = %d, %v; want %d", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", ".", "+", "-", "--1", "-+1", "+-1", "- 1", "1,00", "1.001", "-1.001", "1e2", "NaN", " 1", "1.0.0", "10000000000000000", "٣", strings.Repeat("9", 400)} {
+		if got, err := avviso.ParseSigned(s); !errors.Is(err, avviso.ErrMalformed) || got != 0 {
+			t.Errorf("ParseSigned(%q) = %d, %v; want it refused", s, got, err)
+		}
+	}
+}
+
+// FuzzParseSigned is FuzzParseDecimal with a sign: what either accepts alike is
+// the same amount.
+func FuzzParseSigned(f *testing.F) {
+	for _, s := range []string{"", "87", "-87.50", "+1.00", "-.5", "5.", "9999999999999999.99", "1.001", "--1", "1e6"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := avviso.ParseSigned(s)
+		if err != nil {
+			if !errors.Is(err, avviso.ErrMalformed) || c != 0 {
+				t.Fatalf("ParseSigned(%q) = %d, %v", s, c, err)
+			}
+			return
+		}
+		if again, err := avviso.ParseSigned(c.Decimal()); err != nil || again != c {
+			t.Fatalf("%q = %d cents, read again %d, %v", s, c, again, err)
+		}
+		if d, err := avviso.ParseDecimal(s); err == nil && d != c {
+			t.Fatalf("%q is %d, and without sign %d", s, c, d)
+		}
+	})
+}
+
 // FuzzParseDecimal checks that no text makes the parser panic, that every
 // refusal is classified, and that what is accepted is in range and survives
 // being written and read again.

@@ -144,6 +144,8 @@ func FuzzDecode(f *testing.F) {
 		again[multe.Receipt](t, value)
 		again[multe.Revocation](t, value)
 		again[multe.Expiry](t, value)
+		again[multe.Flusso](t, value)
+		again[multe.FlussoLine](t, value)
 		again[multe.Message](t, value)
 		again[multe.Discrepancy](t, value)
 		again[multe.AuditEntry](t, value)
