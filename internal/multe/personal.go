@@ -134,6 +134,16 @@ func (r Receipt) Format(w fmt.State, _ rune) {
 // LogValue names the kind of event in logs.
 func (e Event) LogValue() slog.Value { return slog.StringValue(e.Kind) }
 
+// Format names the kind of event: what it points to would be printed whole by a
+// verb that does not fit.
+func (e Event) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "event %s", e.Kind) }
+
+// LogValue counts the items in logs.
+func (b Bundle[T]) LogValue() slog.Value { return slog.IntValue(len(b.Items)) }
+
+// Format counts the items.
+func (b Bundle[T]) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "%d items", len(b.Items)) }
+
 // LogValue names the message in logs.
 func (m Message) LogValue() slog.Value { return slog.StringValue(string(m.ID)) }
 
