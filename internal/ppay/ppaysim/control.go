@@ -518,10 +518,11 @@ func (s *Sim) withQueueOf(cf string, f func(tx, string) error) error {
 	return err
 }
 
-// postReset forgets everything but the creditors, and puts the settings back
-// to those it was started with.
+// postReset forgets everything but the creditors and the callers of REST, and
+// puts the settings back to those it was started with.
 func (s *Sim) postReset(*http.Request) (any, error) {
 	err := s.update(func(t tx) error {
+		callers := bytes.Clone(t.in(bMeta).Get([]byte(kCallers)))
 		for _, name := range buckets {
 			if name == bCreditors {
 				continue
@@ -532,6 +533,9 @@ func (s *Sim) postReset(*http.Request) (any, error) {
 			if _, err := t.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
+		}
+		if callers != nil {
+			return t.in(bMeta).Put([]byte(kCallers), callers)
 		}
 		return nil
 	})

@@ -628,8 +628,14 @@ func TestResetAndSeed(t *testing.T) {
 		}
 	}
 	w.must("PUT", "settings", `{"threshold":7,"lenient":true}`)
+	w.must("PUT", "clock", `{"advance":"24h"}`)
+	w.must("PUT", "callers", `{"callers":[{"code":"kept","passphrase":"p","scopes":[],"types":[]}]}`)
 	w.must("POST", "reset", "")
-	if d, err := w.sim.Dump(); err != nil || len(d.Positions)+len(d.Register)+len(w.messages()) != 0 {
+	var callers struct{ Callers []ppaysim.Caller }
+	if w.control("GET", "callers", "", &callers); len(callers.Callers) != 1 || callers.Callers[0].Code != "kept" {
+		t.Errorf("callers after a reset: %+v", callers)
+	}
+	if d, err := w.sim.Dump(); err != nil || len(d.Positions)+len(d.Register)+len(w.messages()) != 0 || !d.Now.Equal(w.clock()) {
 		t.Errorf("after a reset: %+v, %v", d, err)
 	}
 	if got := w.sim.Settings(); got != w.cfg.Settings {

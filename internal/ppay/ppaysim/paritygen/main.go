@@ -80,16 +80,13 @@ var rows = []string{
 }
 
 // named are the tests of a row that are called after what it is.
-var named = map[string]int{"TestRESTUpdate": 19, "TestREST": 18, "TestFlow": 20, "TestFlusso": 20}
+var named = map[string]int{"TestRESTUpdate": 19, "TestREST": 18}
 
 // inWords are functions whose comment cites its source in a sentence.
 var inWords = map[string]int{
 	"restCaller": 18, "checkPath": 18, "restStampAttachment": 18, "restCreateShared": 18,
 	"debtor": 18, "checkRESTComponents": 19, "statusOf": 18,
 }
-
-// owed are rows that nobody reproduces and tests yet; the document says so.
-var owed = []int{20}
 
 // A rule is one annotation of one function.
 type rule struct {
@@ -115,7 +112,9 @@ var (
 	// or our own word.
 	source = regexp.MustCompile(`^(ours: .+|([A-Z][A-Z0-9]+|\S+ \S+|\S+)(\.(java|xml|wsdl|xsd|yaml|ftl))?(:[0-9]+(-[0-9]+)?(, ?[0-9]+(-[0-9]+)?)*( \(.+\))?| \(.+\))|[A-Z][A-Z0-9]+ [a-z]\w+)$`)
 	// What a comment that cites a source looks like.
-	cites    = regexp.MustCompile(`\.java\b|\(ours\b|l\.[0-9]+`)
+	cites = regexp.MustCompile(`\.java\b|\(ours\b|l\.[0-9]+`)
+	// The sources in a sentence.
+	cited    = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9/-]*\.(java|xml)(:[0-9]+(-[0-9]+)?)?|SPLIT \w+`)
 	testName = regexp.MustCompile(`^TestS([0-9]+)[^0-9]`)
 )
 
@@ -215,7 +214,8 @@ func (p *parity) readFunc(fn *ast.FuncDecl, file string, must bool) {
 	}
 	switch row, told := inWords[name]; {
 	case must && !found && told:
-		p.rules = append(p.rules, rule{row: row, fn: name, file: file, source: "as its comment says"})
+		said := strings.Join(cited.FindAllString(fn.Doc.Text(), -1), ", ")
+		p.rules = append(p.rules, rule{row: row, fn: name, file: file, source: cmp.Or(said, "ours: as its comment says")})
 	case must && !found:
 		p.bare = append(p.bare, file+": "+name)
 	}
@@ -228,11 +228,7 @@ func (p parity) check() []string {
 		wrong = append(wrong, b+" reproduces a source and has no annotation")
 	}
 	for row := 1; row < len(rows); row++ {
-		has := slices.ContainsFunc(p.rules, func(r rule) bool { return r.row == row })
-		if slices.Contains(owed, row) && (!has || len(p.tests[row]) == 0) {
-			continue
-		}
-		if !has {
+		if !slices.ContainsFunc(p.rules, func(r rule) bool { return r.row == row }) {
 			wrong = append(wrong, fmt.Sprintf("S%d: no function", row))
 		}
 		if len(p.tests[row]) == 0 {
@@ -266,18 +262,10 @@ brackets, it decides, and the line is that of its call. "ours" is what no publis
 		if r.row != last {
 			names := slices.Clone(p.tests[r.row])
 			slices.Sort(names)
-			row, text, tests = fmt.Sprintf("S%d", r.row), rows[r.row], "none yet"
-			if len(names) > 0 {
-				tests = "`" + strings.Join(names, "`, `") + "`"
-			}
+			row, text, tests = fmt.Sprintf("S%d", r.row), rows[r.row], "`"+strings.Join(names, "`, `")+"`"
 		}
 		last = r.row
 		fmt.Fprintf(&b, "| %s | %s | `%s` %s | %s | %s |\n", row, text, r.fn, r.file, strings.ReplaceAll(r.source, "|", "\\|"), tests)
-	}
-	for _, row := range owed {
-		if !slices.ContainsFunc(rules, func(r rule) bool { return r.row == row }) {
-			fmt.Fprintf(&b, "| S%d | %s | nothing yet | | |\n", row, rows[row])
-		}
 	}
 	return []byte(b.String())
 }
