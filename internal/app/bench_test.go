@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,12 +12,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"preavviso/firmware-api/client"
 	"preavviso/internal/app"
 	"preavviso/internal/avviso"
 	"preavviso/internal/config"
@@ -34,8 +37,9 @@ const (
 	benchCodes    = 60_000
 )
 
-// seed fills a store with a creditor, enrolled devices and available codes.
-func seed(b *testing.B, path string, codes int) {
+// seed fills a store with a creditor, enrolled devices and available codes. Some
+// devices have tokens, and there is one for each key.
+func seed(b *testing.B, path string, codes int, keys []*client.Key) {
 	b.Helper()
 	s, err := boltstore.Open(path, boltstore.Options{})
 	if err != nil {
@@ -63,6 +67,22 @@ func seed(b *testing.B, path string, codes int) {
 		}
 		return nil
 	})
+	for from := 0; from < len(keys); from += 1000 {
+		put(func(tx store.Tx) error {
+			for i := from; i < min(from+1000, len(keys)); i++ {
+				key, err := multe.ParseDeviceKey(base64.StdEncoding.EncodeToString(keys[i].PublicKey()))
+				if err != nil {
+					return err
+				}
+				d := multe.Device{Creditor: benchCreditor, ID: multe.DeviceID(fmt.Sprintf("f%031x", i)), Name: fmt.Sprint(i),
+					State: multe.DeviceEnrolled, Token: key.ID(), Key: key, Version: 1, Changed: multe.Instant(now)}
+				if err := tx.PutDevice(d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	for from := 0; from < codes; from += 1000 {
 		put(func(tx store.Tx) error {
 			for i := from; i < min(from+1000, codes); i++ {
@@ -85,10 +105,10 @@ func seed(b *testing.B, path string, codes int) {
 func benchToken(device int) string { return fmt.Sprintf("pvd_%043d", device) }
 
 // serve runs the service on a seeded store.
-func serve(b *testing.B, codes int) *app.App {
+func serve(b *testing.B, codes int, keys ...*client.Key) *app.App {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "preavviso.db")
-	seed(b, path, codes)
+	seed(b, path, codes, keys)
 	a, err := app.Open(config.Service{
 		Data: path, FirmwareListen: "127.0.0.1:0", APIListen: "127.0.0.1:0", SOAPListen: "127.0.0.1:0",
 		PPayURL: "http://127.0.0.1:9/", PPayAuth: "none", PPayTimeout: time.Second, SOAPAuth: "none",
@@ -110,24 +130,31 @@ func serve(b *testing.B, codes int) *app.App {
 }
 
 // inParallel runs b.N calls of do in callers goroutines and reports calls a
-// second. do gets the number of the call.
+// second, and how long half of them and 99 of 100 took at most. do gets the number
+// of the call.
 func inParallel(b *testing.B, callers int, do func(i int) error) {
 	var next atomic.Int64
+	took := make([]time.Duration, b.N)
 	var wg sync.WaitGroup
 	b.ResetTimer()
 	for range callers {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+				start := time.Now()
 				if err := do(int(i)); err != nil {
 					b.Error(err)
 					return
 				}
+				took[i] = time.Since(start)
 			}
 		})
 	}
 	wg.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+	slices.Sort(took)
+	b.ReportMetric(float64(took[b.N/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "p99-ms")
 }
 
 func newClient() *http.Client {
@@ -177,6 +204,85 @@ func BenchmarkLease(b *testing.B) {
 		})
 	}
 	b.Run("raw=write+fdatasync", func(b *testing.B) { rawDisk(b, make([]byte, 512)) })
+}
+
+// BenchmarkSignedLease is BenchmarkLease by handhelds that sign: what it costs more
+// is the signature made, in this process too, and checked, on top of the token.
+func BenchmarkSignedLease(b *testing.B) {
+	keys := newKeys(b, benchDevices)
+	for _, callers := range []int{1, 64, 256} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			if b.N > benchCodes {
+				b.Fatalf("only %d codes are seeded", benchCodes)
+			}
+			a := serve(b, min(benchCodes, b.N+1), keys...)
+			conns := connect(b, a, keys, newClient().Transport)
+			inParallel(b, callers, func(i int) error {
+				_, err := conns[i%len(conns)].Do("POST", "/v1/leases", fmt.Appendf(nil, `{"id":"%032x","want":1}`, i+1))
+				return err
+			})
+		})
+	}
+	b.Run("raw=write+fdatasync", func(b *testing.B) { rawDisk(b, make([]byte, 512)) })
+}
+
+func newKeys(b *testing.B, n int) []*client.Key {
+	b.Helper()
+	keys := make([]*client.Key, n)
+	for i := range keys {
+		var err error
+		if keys[i], err = client.GenerateKey(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return keys
+}
+
+func connect(b *testing.B, a *app.App, keys []*client.Key, t http.RoundTripper) []*client.Conn {
+	b.Helper()
+	conns := make([]*client.Conn, len(keys))
+	for i, k := range keys {
+		var err error
+		if conns[i], err = client.NewConn("http://"+a.Addr("firmware"), k); err != nil {
+			b.Fatal(err)
+		}
+		conns[i].SetTransport(t)
+	}
+	return conns
+}
+
+// BenchmarkShiftStart is 5,000 handhelds that are switched on at once, know no
+// challenge yet, and each want ten codes, over 1,000 connections: the figure is when
+// the last one has them. Memory is that of handhelds and service together.
+func BenchmarkShiftStart(b *testing.B) {
+	const handhelds, codes = 5000, 10
+	keys := newKeys(b, handhelds)
+	for range b.N {
+		b.StopTimer()
+		a := serve(b, handhelds*codes, keys...)
+		conns := connect(b, a, keys, &http.Transport{MaxConnsPerHost: 1000, MaxIdleConnsPerHost: 1000})
+		var wg sync.WaitGroup
+		b.StartTimer()
+		for i, c := range conns {
+			wg.Go(func() {
+				body := fmt.Appendf(nil, `{"id":"%032x","want":%d}`, i+1, codes)
+				answer, err := c.Do("POST", "/v1/leases", body)
+				if err != nil || bytes.Count(answer, []byte(`"avviso"`)) != codes {
+					b.Errorf("handheld %d: %v, %s", i, err, answer)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s-to-last")
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		var kib float64
+		if _, peak, ok := strings.Cut(string(status), "VmHWM:"); ok {
+			if _, err := fmt.Sscan(peak, &kib); err == nil {
+				b.ReportMetric(kib/1024, "peak-MiB")
+			}
+		}
+	}
 }
 
 // BenchmarkNotification is a TrasmettiNotifichePagamento of 50 payments, from

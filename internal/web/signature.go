@@ -54,9 +54,6 @@ type Signature struct {
 	signature []byte
 }
 
-// Base returns the signature base (RFC 9421 §2.5).
-func (s *Signature) Base() string { return s.base }
-
 // Verify checks that the holder of key, an ed25519.PublicKey or an
 // *ecdsa.PublicKey on P-256, made the signature.
 func (s *Signature) Verify(key crypto.PublicKey) error {
