@@ -502,12 +502,32 @@ func TestRescue(t *testing.T) {
 func TestRescueOfAnother(t *testing.T) {
 	for name, body := range map[string]string{
 		"another IUV":      strings.ReplaceAll(everything("000"), `"codiceAvviso"`, `"codiceFiscaleEnteBeneficiario":"01234567890","identificativoUnicoVersamento":"12263270000471238","codiceAvviso"`),
+		"another number":   strings.ReplaceAll(everything("000"), `"codiceAvviso":"3`+iuv0+`"`, `"codiceFiscaleEnteBeneficiario":"01234567890","identificativoUnicoVersamento":"`+iuv0+`","codiceAvviso":"301000000000499213"`),
 		"another creditor": strings.ReplaceAll(everything("000"), `"codiceAvviso"`, `"codiceFiscaleEnteBeneficiario":"11111111111","identificativoUnicoVersamento":"`+iuv0+`","codiceAvviso"`),
 		"no amount":        strings.ReplaceAll(strings.ReplaceAll(everything("000"), `"codiceAvviso"`, `"codiceFiscaleEnteBeneficiario":"01234567890","identificativoUnicoVersamento":"`+iuv0+`","codiceAvviso"`), "29.4", "null"),
 	} {
 		s := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
 		if _, err := newClient(t, rest.Config{URL: s.URL}).Rescue(context.Background(), creditor, typ, iuv0, "P1"); fault.Of(err).Code != "ppay.other_position" {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRescueByARefusedReceipt: a refusal that names the state of the position came
+// after the identifier was found to be right.
+func TestRescueByARefusedReceipt(t *testing.T) {
+	data := strings.ReplaceAll(everything("000"), `"codiceAvviso"`, `"codiceFiscaleEnteBeneficiario":"01234567890","identificativoUnicoVersamento":"`+iuv0+`","codiceFiscalePIva":"ANONIMO","codiceAvviso"`)
+	for state, want := range map[string]rest.Match{"Da pagare": rest.MatchYes, "": rest.MatchNo} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/rt" {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprintf(w, `{"codiceEsito":"300","descrizioneStatoPagamento":%q}`, state)
+				return
+			}
+			fmt.Fprint(w, data)
+		})
+		if got, err := newClient(t, rest.Config{URL: s.URL}).Rescue(t.Context(), creditor, typ, iuv0, "P1"); err != nil || got.Match != want || !got.Anonymous || got.Cents != 2940 {
+			t.Errorf("%q: %v, %+v", state, err, got)
 		}
 	}
 }
