@@ -19,19 +19,9 @@ import (
 	"preavviso/api"
 	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/config"
-	"preavviso/internal/dispatch"
-	"preavviso/internal/flussi"
-	"preavviso/internal/inbox"
 	"preavviso/internal/loop"
 	"preavviso/internal/multe"
-	"preavviso/internal/payments"
-	"preavviso/internal/pool"
-	"preavviso/internal/ppay"
-	"preavviso/internal/receipts"
-	"preavviso/internal/registry"
-	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
-	"preavviso/internal/verbali"
 )
 
 // Deps is what the service takes from the world around it.
@@ -62,10 +52,6 @@ const (
 	FlussiPath          = "/soap/FlussiCompletiPSP"
 	RendicontazionePath = "/soap/Rendicontazione"
 )
-
-// accountingEvery is how often payments without flow are looked for. Flows come
-// by the day.
-const accountingEvery = time.Hour
 
 // App is the service, listening but not yet serving.
 type App struct {
@@ -116,58 +102,19 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		}
 	}()
 
-	// Use cases meet only here: one leaves a fact, and nudges the loop that
-	// works on it.
-	var submit, replenish, work *loop.Loop
-	nudgeSubmit := func() { submit.Nudge() }
-	reg := registry.New(st, d.Now, d.Random)
-	codes := pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() })
-	slips := verbali.New(st, d.Now, nudgeSubmit)
-	paid := payments.New(st, d.Now)
-	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log, Positions: callers})
-	told := receipts.New(st)
-	flows := flussi.New(st, d.Now, cfg.AccountingDays)
-	// A payment may be what a flow was waiting for.
-	hearNotice := func(tx store.Tx, n multe.Notice, m multe.MessageID, at time.Time) error {
-		if err := paid.Hear(tx, n, m, at); err != nil {
-			return err
-		}
-		return flows.Paid(tx, n, at)
-	}
-	heard := inbox.New(st, inbox.Config{
-		Read: ppay.Read, HearEsito: outbox.Hear, HearNotice: hearNotice, HearFlusso: flows.Hear,
-		HearReceipts: told.HearReceipts, HearRevocations: told.HearRevocations, HearExpiries: told.HearExpiries,
-		MaySpeak: maySpeak(cfg), Now: d.Now, Random: d.Random, Nudge: func() { work.Nudge() },
-	})
-
-	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, codes.Replenish)
-	submit = loop.New("submit", cfg.SubmitEvery, d.Log, outbox.Submit)
-	// A code acknowledged or refused changes what the pool needs, and an esito
-	// frees a position for its next change.
-	work = loop.New("inbox", cfg.InboxEvery, d.Log, func(ctx context.Context) (bool, error) {
-		more, err := heard.Work(ctx)
-		submit.Nudge()
-		replenish.Nudge()
-		return more, err
-	})
-	account := loop.New("accounting", accountingEvery, d.Log, flows.Overdue)
-	a.loops = []*loop.Loop{replenish, submit, work, account}
-
-	soap := http.NewServeMux()
-	listener := ppay.NewListener(heard, listenerAuth)
-	for _, path := range []string{SOAPPath, FlussiPath, RendicontazionePath} {
-		soap.Handle(path, listener)
-	}
+	c := newCore(cfg, d, st, gateway, callers, listenerAuth)
+	a.loops = c.loops
 	for _, s := range []struct {
 		name, addr string
 		tls        *tls.Config
 		h          http.Handler
 	}{
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Registry: reg, Pool: codes, Verbali: slips})},
+			Log: d.Log, Now: d.Now, Random: d.Random, Registry: c.registry, Pool: c.pool, Verbali: c.verbali})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: reg, Pool: codes, Verbali: slips, Payments: paid, Flussi: flows, Receipts: told, Messages: heard, Discrepancies: troubles{st}, Printer: printer{}})},
-		{"soap", cfg.SOAPListen, soapTLS, soap},
+			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments,
+			Flussi: c.flussi, Receipts: c.receipts, Messages: c.inbox, Discrepancies: troubles{st}, Printer: printer{}})},
+		{"soap", cfg.SOAPListen, soapTLS, c.soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)
 		if err != nil {

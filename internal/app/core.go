@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"preavviso/internal/config"
+	"preavviso/internal/dispatch"
+	"preavviso/internal/flussi"
+	"preavviso/internal/inbox"
+	"preavviso/internal/loop"
+	"preavviso/internal/multe"
+	"preavviso/internal/payments"
+	"preavviso/internal/pool"
+	"preavviso/internal/ppay"
+	"preavviso/internal/receipts"
+	"preavviso/internal/registry"
+	"preavviso/internal/store"
+	"preavviso/internal/verbali"
+)
+
+// accountingEvery is how often payments without flow are looked for. Flows come
+// by the day.
+const accountingEvery = time.Hour
+
+// core is the service without its sockets: the use cases, the loops that work
+// between them and what answers PiemontePAY.
+type core struct {
+	registry *registry.Registry
+	pool     *pool.Pool
+	verbali  *verbali.Verbali
+	payments *payments.Payments
+	flussi   *flussi.Flussi
+	receipts *receipts.Receipts
+	inbox    *inbox.Inbox
+	loops    []*loop.Loop
+	soap     http.Handler
+}
+
+// newCore is where the use cases meet: one leaves a fact, and nudges the loop
+// that works on it.
+func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gateway, callers dispatch.Positions, from ppay.ListenerConfig) core {
+	var submit, replenish, work *loop.Loop
+	c := core{
+		registry: registry.New(st, d.Now, d.Random),
+		pool:     pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() }),
+		verbali:  verbali.New(st, d.Now, func() { submit.Nudge() }),
+		payments: payments.New(st, d.Now),
+		flussi:   flussi.New(st, d.Now, cfg.AccountingDays),
+		receipts: receipts.New(st),
+	}
+	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log, Positions: callers})
+	// A payment may be what a flow was waiting for.
+	hearNotice := func(tx store.Tx, n multe.Notice, m multe.MessageID, at time.Time) error {
+		if err := c.payments.Hear(tx, n, m, at); err != nil {
+			return err
+		}
+		return c.flussi.Paid(tx, n, at)
+	}
+	c.inbox = inbox.New(st, inbox.Config{
+		Read: ppay.Read, HearEsito: outbox.Hear, HearNotice: hearNotice, HearFlusso: c.flussi.Hear,
+		HearReceipts: c.receipts.HearReceipts, HearRevocations: c.receipts.HearRevocations, HearExpiries: c.receipts.HearExpiries,
+		MaySpeak: maySpeak(cfg), Now: d.Now, Random: d.Random, Nudge: func() { work.Nudge() },
+	})
+
+	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, c.pool.Replenish)
+	submit = loop.New("submit", cfg.SubmitEvery, d.Log, outbox.Submit)
+	// A code acknowledged or refused changes what the pool needs, and an esito
+	// frees a position for its next change.
+	work = loop.New("inbox", cfg.InboxEvery, d.Log, func(ctx context.Context) (bool, error) {
+		more, err := c.inbox.Work(ctx)
+		submit.Nudge()
+		replenish.Nudge()
+		return more, err
+	})
+	c.loops = []*loop.Loop{replenish, submit, work, loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue)}
+
+	mux, listener := http.NewServeMux(), ppay.NewListener(c.inbox, from)
+	for _, path := range []string{SOAPPath, FlussiPath, RendicontazionePath} {
+		mux.Handle(path, listener)
+	}
+	c.soap = mux
+	return c
+}
