@@ -304,6 +304,12 @@ func badInputs(t testing.TB, r *rig) []badInput {
 	add("lease: too many", "POST", "/v1/leases", encode(t, map[string]any{"id": r.ID(t), "want": multe.MaxLease + 1}), 422, "request.invalid", "/want")
 	add("lease: half a code", "POST", "/v1/leases", `{"id":"01960000000070008000000000000002","want":1.5}`, 422, "request.invalid", "/want")
 	add("lease: counter for an id", "POST", "/v1/leases", `{"id":"7","want":1}`, 422, "request.invalid", "/id")
+	add("return: nothing", "POST", "/v1/returns", encode(t, map[string]any{"id": r.ID(t), "positions": []any{}}), 422, "request.invalid", "/positions")
+	add("return: counter for an id", "POST", "/v1/returns", encode(t, map[string]any{"id": "7", "positions": []any{r.ID(t)}}), 422, "request.invalid", "/id")
+	add("spoil: no reason", "POST", "/v1/spoils", encode(t, map[string]any{"position": string(r.codes[0].Position), "reason": "x"}), 422, "request.invalid", "/reason")
+	add("spoil: unknown", "POST", "/v1/spoils", encode(t, map[string]any{"position": r.ID(t), "reason": "lost"}), 404, "code.unknown")
+	add("spoil: of another handheld", "POST", "/v1/spoils", encode(t, map[string]any{"position": string(otherCodes[1].Position), "reason": "lost"}), 409, "code.other_device")
+	add("spoil: used", "POST", "/v1/spoils", encode(t, map[string]any{"position": used["position"], "reason": "lost"}), 409, "code.wrong_state")
 	add("enrol: unknown", "POST", "/v1/enrolments", `{"code":"pvi_unknown"}`, 403, "enrolment.unknown")
 	add("enrol: control character", "POST", "/v1/enrolments", `{"code":"\u0000"}`, 403, "enrolment.unknown")
 	add("enrol: too late", "POST", "/v1/enrolments", encode(t, map[string]any{"code": expired}), 403, "enrolment.expired")
@@ -350,7 +356,9 @@ func TestREADMEKnowsEveryCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, in := range append(badInputs(t, newRig(t)), badInput{code: "pool.empty"}, badInput{code: "lease.too_many_held"}, badInput{code: "auth.missing"}, badInput{code: "unavailable"}, badInput{code: "internal"}) {
+	for _, in := range append(badInputs(t, newRig(t)), badInput{code: "pool.empty"}, badInput{code: "lease.too_many_held"}, badInput{code: "auth.unsigned"}, badInput{code: "auth.uncovered"}, badInput{code: "auth.bad_signature"}, badInput{code: "auth.bad_digest"},
+		badInput{code: "auth.challenge"}, badInput{code: "auth.clock_skew"}, badInput{code: "auth.expired"}, badInput{code: "auth.replayed"}, badInput{code: "auth.unknown_key"}, badInput{code: "auth.too_many"},
+		badInput{code: "enrolment.key_required"}, badInput{code: "enrolment.key_in_use"}, badInput{code: "enrolment.bad_key"}, badInput{code: "unavailable"}, badInput{code: "internal"}) {
 		if !strings.Contains(string(readme), "`"+in.code+"`") {
 			t.Errorf("README.md does not explain %s", in.code)
 		}
@@ -537,4 +545,47 @@ func FuzzBodies(f *testing.F) {
 			a.Problem(t)
 		}
 	})
+}
+
+// TestBackAndAside: what a handheld gives back is for others, what it spoils is for
+// nobody, and every answer says whether codes run short.
+func TestBackAndAside(t *testing.T) {
+	r := newRig(t) // 12 codes, 5 lent; the pool is short below 10
+	var told firmwareapi.Returned
+	body := encode(t, map[string]any{"id": r.ID(t), "positions": []any{string(r.codes[0].Position), strings.Repeat("0", 32)}})
+	answer := r.call(t, "POST", "/v1/returns", body)
+	answer.Decode(t, 200, &told)
+	if len(told.Codes) != 2 || !told.Codes[0].Returned || told.Codes[1].Returned || told.Codes[1].Code != "code.unknown" || told.Codes[1].Detail == "" {
+		t.Errorf("returned = %+v", told)
+	}
+	if answer.Header.Get("Preavviso-Stock") != "low" {
+		t.Errorf("8 codes left, and the hint is %q", answer.Header.Get("Preavviso-Stock"))
+	}
+	if again := r.call(t, "POST", "/v1/returns", body); again.Body != answer.Body {
+		t.Errorf("the same request got %s, then %s", answer.Body, again.Body)
+	}
+	r.AddCodes(t, webtest.Torino, 5)
+	spoil := encode(t, map[string]any{"position": string(r.codes[1].Position), "reason": "wrong"})
+	first := r.call(t, "POST", "/v1/spoils", spoil)
+	if again := r.call(t, "POST", "/v1/spoils", spoil); first.Status != 200 || again.Body != first.Body || first.Header.Get("Preavviso-Stock") != "ok" {
+		t.Errorf("spoils: %d %s, then %s", first.Status, first.Body, again.Body)
+	}
+	if a := r.call(t, "GET", "/v1/verbali/"+r.ID(t), ""); a.Status != 404 || a.Header.Get("Preavviso-Stock") != "ok" {
+		t.Errorf("a refusal without the hint: %d", a.Status)
+	}
+	if a := r.Do(t, webtest.Request{Method: "GET", Path: "/v1/state"}); a.Header.Get("Preavviso-Stock") != "" {
+		t.Error("a stranger is told about the stock")
+	}
+	var block firmwareapi.LeasedCodes
+	r.call(t, "POST", "/v1/leases", encode(t, map[string]any{"id": r.ID(t), "want": 100})).Decode(t, 200, &block)
+	has := func(k multe.Code) bool {
+		return slices.ContainsFunc(block.Codes, func(c firmwareapi.Code) bool { return c.Position == string(k.Position) })
+	}
+	if !has(r.codes[0]) || has(r.codes[1]) {
+		t.Error("the returned code is not lent again, or the spoiled one is")
+	}
+	slip := r.slip(t, r.codes[1]) // the paper turned up
+	if a := r.call(t, "POST", "/v1/verbali", encode(t, slip)); a.Status != 200 {
+		t.Errorf("= %d %s", a.Status, a.Body)
+	}
 }

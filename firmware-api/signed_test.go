@@ -360,33 +360,3 @@ func TestEnrolment(t *testing.T) {
 		t.Errorf("a key where a token would do: %d %v", status, p)
 	}
 }
-
-// TestTooManyAtOnce: a handheld cannot make us remember without end, and others do
-// not notice.
-func TestTooManyAtOnce(t *testing.T) {
-	s := newSigner(t, generate(t))
-	key := generate(t)
-	s.Signer(t, webtest.Torino, key.PublicKey())
-	other := s.connect(t, key)
-	var no *client.Refusal
-	for n := range 3001 {
-		if _, err := s.conn.Do("GET", "/v1/verbali/"+strings.Repeat("0", 32), nil); asRefusal(err, &no) && no.Code == "auth.too_many" {
-			if n < 2900 || no.Status != 503 || no.RetryAfter == 0 {
-				t.Errorf("after %d: %+v", n, no)
-			}
-			break
-		} else if !asRefusal(err, &no) || no.Code != "verbale.unknown" {
-			t.Fatal(err)
-		}
-	}
-	if no.Code != "auth.too_many" {
-		t.Error("there is no end")
-	}
-	if _, err := other.Do("GET", "/v1/state", nil); err != nil {
-		t.Errorf("another handheld: %v", err)
-	}
-	s.Pass(11 * time.Minute)
-	if _, err := s.conn.Do("GET", "/v1/state", nil); err != nil {
-		t.Errorf("later: %v", err)
-	}
-}

@@ -238,6 +238,7 @@ func supervise(o options, w io.Writer) error {
 		return err
 	}
 	for life := 1; ; life++ {
+		fmt.Fprintf(w, "vita %d\n", life)
 		cmd := exec.Command(self, "shift", "--dir", o.dir, "--slips", fmt.Sprint(o.slips), "--offline", o.offline.String(),
 			"--crash-rate", fmt.Sprint(o.rate), "--seed", fmt.Sprint(o.seed), "--really", "--life", fmt.Sprint(life))
 		cmd.Stdout, cmd.Stderr = w, os.Stderr

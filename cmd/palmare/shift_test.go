@@ -7,8 +7,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -125,10 +128,52 @@ func shiftOf(t *testing.T, seed uint64, diedAt map[string]bool) {
 	if s.crashes < 3 || !installed || net.lost == 0 {
 		t.Errorf("%d crashes, installed again: %t, %d messages lost: the shift was too quiet", s.crashes, installed, net.lost)
 	}
-	checkShift(t, w, device.ID, day, filepath.Join(dir, paperDir), slips)
+	checkShift(t, w, device.ID, day, filepath.Join(dir, paperDir), slips, true)
 }
 
-func checkShift(t *testing.T, w *webtest.World, device multe.DeviceID, day multe.Day, paper string, slips int) {
+// TestReally is the program itself: it enrols, and plays a shift in processes that
+// kill themselves with SIGKILL.
+func TestReally(t *testing.T) {
+	const slips = 25
+	w := webtest.New(t)
+	w.Pass(time.Since(w.Now())) // the program has the real clock
+	w.AddCodes(t, webtest.Torino, 100)
+	device, code, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare 1", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali}))
+	t.Cleanup(server.Close)
+	binary := filepath.Join(t.TempDir(), "palmare")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	dir := filepath.Join(t.TempDir(), "d")
+	palmare := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command(binary, append(args, "--dir", dir)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("palmare %v: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	if out := palmare("enrol", "--server", server.URL, "--code", code); !strings.Contains(out, "Palmare 1 è attivo") {
+		t.Errorf("enrol: %s", out)
+	}
+	story := palmare("shift", "--slips", fmt.Sprint(slips), "--offline", "6h", "--crash-rate", "0.03", "--seed", "7", "--really")
+	if !strings.Contains(story, "turno finito: 25 preavvisi") || strings.Count(story, "vita ") < 4 {
+		t.Errorf("the story:\n%s", story)
+	}
+	palmare("lease", "--want", "2")
+	palmare("issue", "--plate", "ZZ999ZZ")
+	palmare("sync")
+	if out := palmare("return"); !strings.Contains(out, "liberi 0, da trasmettere 0") {
+		t.Errorf("return: %s", out)
+	}
+	checkShift(t, w, device.ID, multe.DayOf(w.Now()), filepath.Join(dir, paperDir), slips+1, false)
+}
+
+func checkShift(t *testing.T, w *webtest.World, device multe.DeviceID, day multe.Day, paper string, slips int, installed bool) {
 	t.Helper()
 	papers, err := filepath.Glob(filepath.Join(paper, "*.json"))
 	if err != nil || len(papers) != slips {
@@ -172,7 +217,7 @@ func checkShift(t *testing.T, w *webtest.World, device multe.DeviceID, day multe
 			t.Errorf("code %s is said to be on %s", a.Code.Position, a.Proof)
 		}
 	}
-	if became[pool.Issued] != slips || became[pool.Returned] == 0 || became[pool.Spoiled] == 0 {
-		t.Errorf("codes became %v, want %d issued, and some returned and spoiled", became, slips)
+	if became[pool.Issued] != slips || became[pool.Returned] == 0 || installed == (became[pool.Spoiled] == 0) {
+		t.Errorf("codes became %v, want %d issued, some returned, and spoiled where it was installed again", became, slips)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // KiB.
 const maxNonces = 3000
 
-// replays refuses what was signed before (ADR 8). It remembers the nonces of this
+// replays refuses what was signed before (ADR 14). It remembers the nonces of this
 // process only; those of a process before begin with another challenge and are
 // refused for that.
 type replays struct {

@@ -5,10 +5,13 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"preavviso/internal/fault"
 )
 
 // TestVectorsOfTheRFC checks the algorithms with the signatures of RFC 9421
@@ -174,5 +177,32 @@ func TestForgottenIsRefused(t *testing.T) {
 	}
 	if r.take(old, at.Add(24*time.Hour)) == nil {
 		t.Error("a signature came twice")
+	}
+}
+
+// TestTooMany: one key cannot make us remember without end, others do not notice,
+// and later it is welcome again.
+func TestTooMany(t *testing.T) {
+	r, err := newReplays(bytes.NewReader(make([]byte, 8)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	take := func(key string, n int, at time.Time) error {
+		return r.take(&Signature{KeyID: key, nonce: strings.Repeat("x", n), expires: at.Add(time.Minute)}, at)
+	}
+	for n := range maxNonces {
+		if err := take("loud", n, at); err != nil {
+			t.Fatalf("after %d: %v", n, err)
+		}
+	}
+	if err := take("loud", maxNonces, at); !errors.Is(err, fault.Unavailable) {
+		t.Errorf("there is no end: %v", err)
+	}
+	if err := take("quiet", 0, at); err != nil {
+		t.Errorf("another key: %v", err)
+	}
+	if err := take("loud", maxNonces, at.Add(2*maxAge)); err != nil {
+		t.Errorf("later: %v", err)
 	}
 }
