@@ -83,7 +83,7 @@ func NewBatch(out io.Writer, form Form, t texts.Set, title string, at time.Time)
 		return nil, err
 	}
 	if form == OnePDF {
-		b.file = newFile(b.out, b.types, b.state.About, false)
+		b.file = newFile(b.out, b.types, b.state.About)
 		b.err = b.file.err
 	}
 	return b, b.err

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"strconv"
+	"unicode"
 
 	"preavviso/internal/symbol"
 )
@@ -45,6 +46,7 @@ type content struct {
 	colour colour
 	logos  []*Logo // used on this page
 	rare   bool    // some character is not a common one
+	alien  bool    // some character is in no font
 }
 
 func (c *content) reset() {
@@ -87,7 +89,10 @@ func (c *content) text(f face, x, baseline float64, t string, to colour) {
 	c.num((pageHeight - baseline) / pointMM)
 	c.b = append(c.b, "Td ("...)
 	for _, r := range t {
-		c.rare = c.rare || !common(r)
+		if !common(r) {
+			c.rare = true
+			c.alien = c.alien || !unicode.Is(glyphs, r)
+		}
 		for _, b := range [2]byte{byte(r >> 8), byte(r)} {
 			switch b {
 			case '(', ')', '\\':

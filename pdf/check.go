@@ -101,6 +101,9 @@ func (r *reading) operator(op string, args []token) error {
 		}
 		return v
 	}
+	if len(args) == 0 && slices.Contains([]string{"Tf", "Tj", "BMC"}, op) {
+		return fmt.Errorf("operator %s without operand", op)
+	}
 	switch op {
 	case "Tf":
 		r.font = string(args[0].bytes)
@@ -116,6 +119,9 @@ func (r *reading) operator(op string, args []token) error {
 			}
 		}
 	case "BMC":
+		if r.section != "" {
+			return errors.New("section in a section")
+		}
 		r.section, r.figures, r.symbols = string(args[0].bytes), nil, nil
 	case "EMC":
 		defer func() { r.section = "" }()

@@ -34,7 +34,6 @@ func Draw(d Document, t texts.Set) ([]byte, error) { return render(d, t, options
 // options exist for tests: golden files want to be read, and what symbols and
 // self-check cost wants to be known.
 type options struct {
-	plain     bool // contents are not deflated
 	noSymbols bool // neither made nor checked
 	unchecked bool
 	all       bool // the larger type case, whatever the text
@@ -86,12 +85,17 @@ func lay(d Document, t texts.Set, types *typeCase, o options) (*printing, error)
 		p.free()
 		return nil, err
 	}
-	if !o.unchecked && !o.noSymbols {
-		for _, c := range p.pages {
-			if err := selfCheck(c.b); err != nil {
-				p.free()
-				return nil, err
-			}
+	for _, c := range p.pages {
+		var err error
+		switch {
+		case c.alien: // fields were looked at before: it is a text
+			err = invalid("bad_character", "I testi del documento contengono caratteri che non si possono stampare.")
+		case !o.unchecked && !o.noSymbols:
+			err = selfCheck(c.b)
+		}
+		if err != nil {
+			p.free()
+			return nil, err
 		}
 	}
 	return p, nil
@@ -119,7 +123,7 @@ func render(d Document, t texts.Set, o options) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	out.Grow(written)
-	f := newFile(&out, types, p.about, o.plain)
+	f := newFile(&out, types, p.about)
 	for _, c := range p.pages {
 		f.page(c, p.size[0], p.size[1], "")
 	}

@@ -66,12 +66,11 @@ type file struct {
 	out     io.Writer
 	err     error // the first; nothing is written after it
 	scratch bytes.Buffer
-	plain   bool // contents are not deflated, for golden files
 }
 
 // newFile begins a file with its fonts.
-func newFile(out io.Writer, t *typeCase, a about, plain bool) *file {
-	f := &file{out: out, plain: plain}
+func newFile(out io.Writer, t *typeCase, a about) *file {
+	f := &file{out: out}
 	f.About, f.Logos = a, map[string]int{}
 	f.Offsets = make([]int64, firstFont+len(t.offsets), firstFont+len(t.offsets)+16)
 	f.write([]byte("%PDF-1.7\n%\xE2\xE3\xCF\xD3\n"))
@@ -157,23 +156,19 @@ func (f *file) page(c *content, width, height float64, bookmark string) {
 	if logos != "" {
 		logos = "/XObject << " + logos + ">> "
 	}
-	data, dict := c.b, ""
-	if !f.plain {
-		d := deflaters.Get().(*deflater)
-		defer deflaters.Put(d)
-		packed, err := d.pack(data)
-		if err != nil {
-			f.err = err
-			return
-		}
-		data, dict = packed, "/Filter /FlateDecode "
+	d := deflaters.Get().(*deflater)
+	defer deflaters.Put(d)
+	data, err := d.pack(c.b)
+	if err != nil {
+		f.err = err
+		return
 	}
 	digest := sha256.Sum256(data)
 	seen := sha256.Sum256(append(f.Seen, digest[:]...))
 	f.Seen = seen[:]
 
 	stream := f.reserve()
-	f.stream(stream, dict, data)
+	f.stream(stream, "/Filter /FlateDecode ", data)
 	if len(f.Kids) == pagesPerNode {
 		f.node()
 	}

@@ -130,7 +130,7 @@ func (v Verbale) draw(p *printing) error {
 	}
 	p.about.Title, p.about.Lang = w.get("file_title"), "it-IT"
 	bars, err := symbol.Code128(v.Register)
-	if err != nil { // letters that bars cannot carry: the number is printed all the same
+	if err != nil || p.noSymbols { // letters that bars cannot carry: the number is printed all the same
 		bars = nil
 	}
 	size, gap := largestBody-1, 0.0

@@ -68,16 +68,25 @@ func (t *Template) Get(key string, pairs ...string) string {
 	if !ok {
 		return "{" + key + "}"
 	}
-	if len(pairs) == 0 {
+	if len(pairs) == 0 || !strings.Contains(s, "{") {
 		return s
 	}
-	braced := make([]string, len(pairs))
-	for i, p := range pairs {
-		if braced[i] = p; i%2 == 0 {
-			braced[i] = "{" + p + "}"
+	var out strings.Builder
+	for { // once through, so that what is filled in is not filled again
+		from := strings.IndexByte(s, '{')
+		length := strings.IndexByte(s[max(from, 0):], '}')
+		if from < 0 || length < 0 {
+			return out.String() + s
 		}
+		name, value := s[from+1:from+length], s[from:from+length+1]
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if pairs[i] == name {
+				value = pairs[i+1]
+			}
+		}
+		out.WriteString(s[:from] + value)
+		s = s[from+length+1:]
 	}
-	return strings.NewReplacer(braced...).Replace(s)
 }
 
 // Set is every template that is known. It is never changed; its zero value is
