@@ -29,11 +29,16 @@ type Creditor struct {
 
 	// ValidityDays is how many days after its issue a position stays payable;
 	// 0 sets no end, which is the practice of mod. Multe.
-	ValidityDays int `json:",omitzero"` // UndoMinutes is how long an annulment can be taken back; 0 means
+	ValidityDays int `json:",omitzero"`
+
+	// UndoMinutes is how long an annulment can be taken back; 0 means
 	// [DefaultUndo].
-	UndoMinutes int `json:",omitzero"` // Portal is true for a creditor without a SOAP integration: nothing is sent,
+	UndoMinutes int `json:",omitzero"`
+
+	// Portal is true for a creditor without a SOAP integration: nothing is sent,
 	// an operator carries lists to the portal and back as files.
-	Portal   bool     `json:",omitzero"`
+	Portal bool `json:",omitzero"`
+
 	Policies []Policy // by From, ascending; the last one that has begun applies
 
 	Version uint64
