@@ -78,18 +78,19 @@ var arrows = map[string]string{
 	"internal/backoffice":  httpAPI + " internal/assets internal/dispatch internal/store",
 
 	// The top.
-	"internal/config": "internal/fault internal/multe",
-	"internal/app":    anyone,
-	"internal/demo":   "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim firmware-api/client",
-	"cmd/preavviso":   "internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
-	"cmd/ppaysim":     "internal/ppay/ppaysim internal/config internal/fault",
-	"cmd/palmare":     "firmware-api/client", // a stranger to the service, as a handheld is
+	"internal/config":  "internal/fault internal/multe",
+	"internal/app":     anyone,
+	"internal/certify": "firmware-api internal/avviso internal/multe internal/pool internal/registry internal/store internal/store/boltstore internal/verbali",
+	"internal/demo":    "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim firmware-api/client",
+	"cmd/preavviso":    "internal/certify internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
+	"cmd/ppaysim":      "internal/ppay/ppaysim internal/config internal/fault",
+	"cmd/palmare":      "firmware-api/client", // a stranger to the service, as a handheld is
 
 	"internal/archtest": "",
 }
 
 // top is who nobody else imports, not even where anyone is allowed.
-var top = []string{"internal/app", "internal/demo", "cmd/preavviso", "cmd/ppaysim", "cmd/palmare"}
+var top = []string{"internal/app", "internal/certify", "internal/demo", "cmd/preavviso", "cmd/ppaysim", "cmd/palmare"}
 
 // modules is where the modules of others may be imported.
 var modules = map[string]string{

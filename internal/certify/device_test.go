@@ -1,0 +1,349 @@
+package certify_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"preavviso/firmware-api/client"
+	"preavviso/internal/certify"
+)
+
+// network is a listener and a dialer without sockets, so that time can stand still.
+type network struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newNetwork() *network { return &network{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+type address string
+
+func (a address) Network() string { return "memory" }
+func (a address) String() string  { return string(a) }
+
+func (n *network) Addr() net.Addr { return address("kit.test") }
+
+func (n *network) Close() error {
+	n.once.Do(func() { close(n.done) })
+	return nil
+}
+
+func (n *network) Accept() (net.Conn, error) {
+	select {
+	case c := <-n.conns:
+		return c, nil
+	case <-n.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case n.conns <- theirs:
+		return ours, nil
+	case <-n.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// device is a handheld on the reference client, and an Operator for it. It does
+// what an app has to do around the client: call again after a pause, and stop when
+// it is revoked.
+type device struct {
+	t    testing.TB
+	dir  string
+	net  *network
+	base *http.Transport
+	bug  bug
+
+	mu      sync.Mutex
+	rule    string // of the last action
+	d       *client.Device
+	extra   *client.Conn // signs with the device's key, past the device
+	server  string
+	revoked bool
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	wake    chan struct{}
+}
+
+func newDevice(t testing.TB, n *network, b bug) *device {
+	return &device{t: t, dir: t.TempDir(), net: n, bug: b, base: &http.Transport{DialContext: n.dial}}
+}
+
+// inForce reports whether the bug shows now.
+func (d *device) inForce() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bug.during == d.rule
+}
+
+// guarded refuses what a network put in place of the service's answer.
+type guarded struct{ next http.RoundTripper }
+
+func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := g.next.RoundTrip(req)
+	if err == nil && resp.StatusCode/100 == 2 && !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		return nil, errors.Join(errors.New("not an answer of the service"), resp.Body.Close())
+	}
+	return resp, err
+}
+
+// buggy is the transport of a device with a bug.
+type buggy struct {
+	d    *device
+	good http.RoundTripper
+	bad  http.RoundTripper
+}
+
+func (b buggy) RoundTrip(req *http.Request) (*http.Response, error) {
+	if b.d.inForce() {
+		return b.bad.RoundTrip(req)
+	}
+	return b.good.RoundTrip(req)
+}
+
+func (d *device) transport() http.RoundTripper {
+	if d.bug.bare {
+		return d.base
+	}
+	good := http.RoundTripper(guarded{d.base})
+	if d.bug.transport == nil {
+		return good
+	}
+	return buggy{d, good, d.bug.transport(d, good)}
+}
+
+func (d *device) open() {
+	dev, err := client.Open(d.dir, d.server)
+	if err != nil {
+		d.t.Error(err)
+		return
+	}
+	dev.Conn().SetTransport(d.transport())
+	d.mu.Lock()
+	d.d = dev
+	d.mu.Unlock()
+	if d.extra == nil {
+		key, err := client.LoadKey(filepath.Join(d.dir, "key.pem"))
+		if err != nil {
+			d.t.Error(err)
+			return
+		}
+		if d.extra, err = client.NewConn(d.server, key); err != nil {
+			d.t.Error(err)
+			return
+		}
+		d.extra.SetTransport(d.base)
+	}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	d.wake = make(chan struct{}, 1)
+}
+
+func (d *device) close() {
+	if d.d == nil {
+		return
+	}
+	d.stop()
+	d.running.Wait()
+	if err := d.d.Close(); err != nil {
+		d.t.Error(err)
+	}
+	d.base.CloseIdleConnections()
+}
+
+// later runs what may take long, as a device does in the background.
+func (d *device) later(f func()) { d.running.Go(f) }
+
+// pause waits, and reports whether the device still runs.
+func (d *device) pause(p time.Duration) bool {
+	select {
+	case <-d.ctx.Done():
+		return false
+	case <-time.After(p):
+		return true
+	}
+}
+
+// heard notes a revocation.
+func (d *device) heard(err error) (no *client.Refusal) {
+	no, ok := errors.AsType[*client.Refusal](err)
+	if ok && no.Code == "auth.unknown_key" {
+		d.mu.Lock()
+		d.revoked = true
+		d.mu.Unlock()
+	}
+	return no
+}
+
+func (d *device) isRevoked() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.revoked
+}
+
+// sync uploads what there is, for ever.
+func (d *device) sync() {
+	for !d.isRevoked() {
+		pause := 5 * time.Second
+		if err := d.d.Sync(); err != nil {
+			pause = 20 * time.Second
+			if no := d.heard(err); no != nil {
+				pause = max(pause, time.Duration(no.RetryAfter)*time.Second)
+			}
+			if !d.pause(pause) {
+				return
+			}
+			continue
+		}
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-d.wake:
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (d *device) enrol(code string) {
+	for {
+		err := d.d.Enrol(code)
+		if err == nil {
+			d.later(d.sync)
+			return
+		}
+		if no := d.heard(err); no != nil && no.Status == http.StatusForbidden || !d.pause(20*time.Second) {
+			return
+		}
+	}
+}
+
+const draft = `{"plate":"AB123CD","nation":"IT","vehicle":"autovettura grigia","place":"Via Roma 12","violation":{"norm":"art. 158 CdS","conduct":"Sosta vietata"},
+	"warden":"M042","offline":false,"steps":[{"cents":2940,"last_day":"2099-01-01"},{"cents":4200}]}`
+
+// slip prints one slip and returns it whole.
+func (d *device) slip() (string, error) {
+	whole, err := d.d.Issue(draft)
+	if err != nil {
+		return "", err
+	}
+	var s struct{ ID string }
+	if err := json.Unmarshal([]byte(whole), &s); err != nil {
+		return "", err
+	}
+	return whole, d.d.Printed(s.ID)
+}
+
+func (d *device) Do(_ context.Context, a certify.Action) (bool, error) {
+	d.mu.Lock()
+	d.rule, d.server = a.Rule, cmp.Or(a.Server, d.server)
+	d.mu.Unlock()
+	done, err := d.act(a)
+	if d.bug.after != nil && d.inForce() {
+		d.bug.after(d, a)
+	}
+	return done, err
+}
+
+func (d *device) act(a certify.Action) (bool, error) {
+	if d.d == nil {
+		d.open()
+	}
+	switch a.Verb {
+	case certify.Enrol:
+		d.later(func() { d.enrol(a.Code) })
+	case certify.Block:
+		d.later(func() { _, err := d.d.Lease(a.Count); d.heard(err) })
+	case certify.Slip:
+		for range a.Count {
+			if _, err := d.slip(); err != nil {
+				return false, nil
+			}
+			select {
+			case d.wake <- struct{}{}:
+			default:
+			}
+			time.Sleep(time.Second) // a quick warden
+		}
+	case certify.Sync:
+		d.later(func() {
+			for range 3 {
+				if err := d.d.Recover(); err == nil || d.heard(err) != nil && d.isRevoked() || !d.pause(20*time.Second) {
+					return
+				}
+			}
+		})
+	case certify.Restart:
+		d.close()
+		d.open()
+		d.later(d.sync)
+	case certify.Spoil:
+		whole, err := d.d.Issue(draft)
+		if err != nil {
+			return false, nil
+		}
+		var s struct{ Position string }
+		if err := json.Unmarshal([]byte(whole), &s); err != nil {
+			return false, err
+		}
+		return true, d.d.Spoil(s.Position, "unreadable")
+	case certify.GiveBack:
+		_, err := d.d.GiveBack()
+		return err == nil, err
+	case certify.Refuse:
+		if d.isRevoked() && !(d.bug.prints && d.inForce()) {
+			return false, nil
+		}
+		_, err := d.slip()
+		return err == nil, nil
+	}
+	return true, nil
+}
+
+// made is an answer that nobody gave.
+func made(req *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+}
+
+// read returns an answer whole, and gives it back to be read again.
+func read(resp *http.Response, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if e := resp.Body.Close(); err == nil {
+		err = e
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}
+
+// bodyOf returns what a request says.
+func bodyOf(req *http.Request) []byte {
+	if req.GetBody == nil {
+		return nil
+	}
+	r, err := req.GetBody()
+	if err != nil {
+		return nil
+	}
+	body, _ := io.ReadAll(r) // of memory
+	return body
+}

@@ -1,0 +1,171 @@
+package certify
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	firmwareapi "preavviso/firmware-api"
+	"preavviso/internal/avviso"
+	"preavviso/internal/multe"
+	"preavviso/internal/pool"
+	"preavviso/internal/registry"
+	"preavviso/internal/store"
+	"preavviso/internal/store/boltstore"
+	"preavviso/internal/verbali"
+)
+
+const (
+	// creditor is a town that does not exist, with a valid check digit.
+	creditor = multe.CreditorID("01234567897")
+	actor    = "certify"
+
+	// inviteAge is how old a code is that has expired: they live ten minutes.
+	inviteAge = time.Hour
+)
+
+// service is the real service without its edges towards PiemontePAY, on a store
+// of its own.
+type service struct {
+	dir      string
+	store    *boltstore.Store
+	registry *registry.Registry
+	past     *registry.Registry // whose clock is inviteAge behind
+	pool     *pool.Pool
+	verbali  *verbali.Verbali
+	log      *slog.Logger
+
+	skew    atomic.Int64 // nanoseconds that its clock is ahead of ours
+	handler atomic.Pointer[http.Handler]
+	made    int // codes so far
+}
+
+func openService(ctx context.Context, log *slog.Logger) (_ *service, err error) {
+	dir, err := os.MkdirTemp("", "preavviso-certify-")
+	if err != nil {
+		return nil, err
+	}
+	s := &service{dir: dir, log: log}
+	if s.store, err = boltstore.Open(filepath.Join(dir, "store.db"), boltstore.Options{}); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	nudge := func() {} // no loop waits: nothing is sent to a platform
+	s.registry = registry.New(s.store, s.now, rand.Reader)
+	s.past = registry.New(s.store, func() time.Time { return s.now().Add(-inviteAge) }, rand.Reader)
+	s.pool = pool.New(s.store, s.now, rand.Reader, nudge)
+	s.verbali = verbali.New(s.store, s.now, nudge)
+	s.restart()
+	c := multe.Creditor{ID: creditor, Name: "Ente di certificazione", CodiceVersamento: "CERT", PoolLow: 1, PoolTarget: 20}
+	if _, err := s.registry.AddCreditor(ctx, actor, c); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *service) close() error { return errors.Join(s.store.Close(), os.RemoveAll(s.dir)) }
+
+func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) }
+
+// restart is what a restart of the process is to a device: another challenge, and
+// no memory of nonces.
+func (s *service) restart() {
+	var h http.Handler = firmwareapi.New(firmwareapi.Config{Log: s.log, Random: rand.Reader, Now: s.now,
+		Registry: s.registry, Pool: s.pool, Verbali: s.verbali})
+	s.handler.Store(&h)
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*s.handler.Load()).ServeHTTP(w, r)
+}
+
+// setSkew moves the clock. The nonces of the time before would make those of the
+// time after look old, so the service restarts too.
+func (s *service) setSkew(d time.Duration) {
+	s.skew.Store(int64(d))
+	s.restart()
+}
+
+// setPool makes n codes available, by adding codes or by lending them to a device
+// that nobody has.
+func (s *service) setPool(ctx context.Context, n int) error {
+	stock, err := s.pool.Stock(ctx, creditor)
+	if err != nil {
+		return err
+	}
+	have := stock.Counts[multe.CodeAvailable]
+	for ; have < n; have++ {
+		if err := s.addCode(ctx); err != nil {
+			return err
+		}
+	}
+	if have == n {
+		return nil
+	}
+	_, code, err := s.registry.AddDevice(ctx, actor, creditor, "Nessuno", true)
+	if err != nil {
+		return err
+	}
+	nobody, _, _, err := s.registry.Enrol(ctx, code)
+	if err != nil {
+		return err
+	}
+	for ; have > n; have -= min(have-n, multe.MaxLease) {
+		id, err := multe.NewID(s.now(), rand.Reader)
+		if err != nil {
+			return err
+		}
+		if _, err := s.pool.Lease(ctx, creditor, nobody.ID, multe.LeaseID(id), min(have-n, multe.MaxLease)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addCode puts a code into the pool, as if the platform had made it.
+func (s *service) addCode(ctx context.Context) error {
+	s.made++
+	head := fmt.Sprintf("399%013d", s.made) // segregation code 99: nobody can pay it
+	number, err := avviso.ParseNumber(head + avviso.CheckDigits(head))
+	if err != nil {
+		return err
+	}
+	at := s.now()
+	id, err := multe.NewID(at, rand.Reader)
+	if err != nil {
+		return err
+	}
+	requested := multe.RequestCode(creditor, multe.PositionID(id), at)
+	code, err := requested.Acknowledge(number, at)
+	if err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.PutCode(requested); err != nil {
+			return err
+		}
+		return tx.PutCode(code)
+	})
+}
+
+// invite returns an enrolment code for the device under test: one that has
+// expired, or a good one.
+func (s *service) invite(ctx context.Context, expired bool) (multe.DeviceID, string, error) {
+	r := s.registry
+	if expired {
+		r = s.past
+	}
+	d, code, err := r.AddDevice(ctx, actor, creditor, "Palmare in prova", false)
+	return d.ID, code, err
+}
+
+func (s *service) revoke(ctx context.Context, device string) error {
+	_, _, err := s.registry.RevokeDevice(ctx, actor, creditor, multe.DeviceID(device))
+	return err
+}
