@@ -36,7 +36,7 @@ check: setup ## what a commit must pass besides the tests: format, vet, staticch
 
 .PHONY: bench
 bench: setup ## speed and memory, each figure beside its raw baseline
-	go test -run '^$$' -bench . -benchmem ./internal/store/boltstore ./pdf ./internal/ppay ./internal/app
+	go test -run '^$$' -bench . -benchmem ./internal/store/boltstore ./pdf ./internal/symbol ./internal/escpos ./internal/ppay ./internal/app
 
 .PHONY: fuzz
 fuzz: setup ## every fuzz target for FUZZTIME each
@@ -45,6 +45,10 @@ fuzz: setup ## every fuzz target for FUZZTIME each
 .PHONY: soak
 soak: setup ## the long tests: many more kills and seeds
 	PREAVVISO_TEST_SOAK=1 go test -race -timeout 60m -count 1 ./cmd/palmare ./internal/demo ./internal/dispatch ./internal/store/boltstore ./pdf
+
+.PHONY: docs
+docs: setup ## pictures of every print into internal/docs/prints
+	PREAVVISO_DOCS=$(CURDIR)/internal/docs/prints go test -count 1 -run '^TestPrints$$' ./cmd/preavviso
 
 .PHONY: setup
 setup: packages assets
