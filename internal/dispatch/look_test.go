@@ -312,6 +312,92 @@ func TestSupersede(t *testing.T) {
 	}
 }
 
+// TestSupersedeNothing leaves the old code alone where there is nothing to annul.
+func TestSupersedeNothing(t *testing.T) {
+	for _, tt := range []struct {
+		verbale multe.VerbaleState
+		old     multe.CodeState
+	}{{multe.VerbaleSettled, multe.CodeActive}, {multe.VerbaleCancelled, multe.CodeActive}, {multe.VerbaleFinalised, multe.CodePaid}, {multe.VerbaleFinalised, multe.CodeVoid}} {
+		w := open(t)
+		w.put(t, 1, tt.old)
+		w.put(t, 2, multe.CodeIssued)
+		w.update(t, func(tx store.Tx) error {
+			v := multe.Verbale{Creditor: ente, Slip: multe.Slip{ID: "v1", Position: position(1), Number: number(1)}, State: tt.verbale, Reissued: position(2), Version: 1}
+			if err := tx.PutVerbale(v); err != nil {
+				return err
+			}
+			ch := multe.NewChange(ente, position(2), 1, multe.ChangeUpdate, multe.Desired{Cents: 9900, Causale: "x"}, w.clock)
+			ch.Verbale = "v1"
+			return tx.PutChange(ch)
+		})
+		w.submit(t)
+		w.hear(t, esito(w.gateway.sent[0], multe.VerdictApplied))
+		if got := w.states(t, 1); got != "" {
+			t.Errorf("verbale %s, old code %s: told %s", tt.verbale, tt.old, got)
+		}
+	}
+}
+
+// TestUpstreamID hears about a position under the platform's own id for it.
+func TestUpstreamID(t *testing.T) {
+	w := open(t)
+	w.put(t, 1, multe.CodeActive, "update")
+	w.update(t, func(tx store.Tx) error {
+		k, err := tx.Code(ente, position(1))
+		if err != nil {
+			return err
+		}
+		k.UpstreamID, k.Version = "00514_7_1", k.Version+1
+		return tx.PutCode(k)
+	})
+	w.submit(t)
+	e := esito(w.gateway.sent[0], multe.VerdictApplied)
+	e.Outcomes[0].Position = "00514_7_1"
+	w.hear(t, e)
+	if w.states(t, 1) != "applied" || w.troubles(t) != "" {
+		t.Errorf("%s, told %q", w.states(t, 1), w.troubles(t))
+	}
+}
+
+// TestLookLeavesAlone is what a day of waiting changes nothing about.
+func TestLookLeavesAlone(t *testing.T) {
+	w := open(t)
+	w.put(t, 1, multe.CodeRequested, "request") // an orphan waits for its number
+	w.put(t, 2, multe.CodeActive, "update")     // annulled upstream: told, and no more
+	w.submit(t)
+	for _, b := range w.gateway.sent {
+		v := multe.VerdictVoided
+		if b.Operation == multe.OperationInsert {
+			v = multe.VerdictOrphan
+		}
+		w.hear(t, esito(b, v))
+	}
+	list := multe.Batch{Creditor: ente, ID: "hand", Operation: multe.OperationPortal, State: multe.BatchQueued, Version: 1, Changed: w.clock}
+	w.update(t, func(tx store.Tx) error { return tx.PutBatch(list) })
+	for range 5 {
+		w.clock = w.clock.Add(24 * time.Hour)
+		w.submit(t)
+	}
+	if w.states(t, 1) != "unknown" || w.batch(t, "hand").State != multe.BatchQueued || w.troubles(t) != "code.orphan position.already_void" {
+		t.Errorf("orphan %s, list %s, told %q", w.states(t, 1), w.batch(t, "hand").State, w.troubles(t))
+	}
+	// What an esito forgets again and again is left to a person.
+	w.put(t, 3, multe.CodeActive, "update")
+	for i := range 6 {
+		w.submit(t)
+		for _, b := range w.gateway.sent[len(w.gateway.sent)-1:] {
+			e := esito(b, multe.VerdictApplied)
+			e.Outcomes = nil
+			w.hear(t, e)
+		}
+		w.clock = w.clock.Add(25 * time.Hour)
+		w.submit(t)
+		if i > 3 && w.states(t, 3) != "unknown" {
+			t.Errorf("round %d: %s", i, w.states(t, 3))
+		}
+	}
+}
+
 // TestAnnulmentPassesDoubt annuls a position of which nobody knows what it is
 // worth.
 func TestAnnulmentPassesDoubt(t *testing.T) {

@@ -107,6 +107,9 @@ func TestRESTNone(t *testing.T) {
 	w.putREST(t, 2)
 	w.submit(t)
 	w.submit(t)
+	if w.states(t, 2) != "refused queued" {
+		t.Errorf("the second call: %s", w.states(t, 2))
+	}
 	if w.states(t, 1) != "refused sealed" && w.states(t, 1) != "refused queued" || w.troubles(t) != "creditor.no_rest" {
 		t.Errorf("%s, told %q", w.states(t, 1), w.troubles(t))
 	}

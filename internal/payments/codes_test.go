@@ -72,6 +72,28 @@ func (w *world) life(t *testing.T, p multe.PositionID) string {
 	return strings.Join(out, " ")
 }
 
+// TestVoidSibling pays one code of two while the other was annulled already, and
+// closes what waited for the notification.
+func TestVoidSibling(t *testing.T) {
+	w := open(t)
+	w.putTwo(t, multe.CodeActive, multe.CodeVoid, multe.VerbaleIssued, false)
+	w.update(t, func(tx store.Tx) error {
+		for _, kind := range []string{"position.already_paid", "position.paid_unnotified"} {
+			if err := store.Report(tx, ente, kind, string(pos), strings.Repeat("x", 100), w.clock); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.hear(t, paid("A", 2940, printed))
+	if got := w.life(t, fullPos); got != "void update:waiting" {
+		t.Errorf("the other code: %s", got)
+	}
+	if _, _, told := w.look(t); told != "" {
+		t.Errorf("still told %q", told)
+	}
+}
+
 // TestTwoCodes pays one or both codes of a verbale, early and late.
 func TestTwoCodes(t *testing.T) {
 	early, late := printed.Plus(5), printed.Plus(6)

@@ -319,9 +319,10 @@ func (h hearing) settle(v multe.Verbale, p multe.Payment, others []multe.Payment
 	return h.close(kindShort, string(p.Position))
 }
 
-// due is what was due on a day, for whom paid position p. The discounted code of
-// two is worth what it says through its last day, whatever was recorded. Through the day on which the office recorded
-// another amount, the paper's holds too where it is lower: nobody can have known.
+// due is what was due on a day from whoever paid position p. The discounted code
+// of two is worth what it says through its last day, whatever was recorded. Through
+// the day on which the office recorded another amount, the paper's holds too where
+// it is lower: nobody can have known.
 func due(v multe.Verbale, p multe.PositionID, day multe.Day) multe.Cents {
 	if v.Slip.Full != nil && p == v.Slip.Position && day.Compare(v.Slip.Steps[0].LastDay) <= 0 {
 		return v.Slip.Steps[0].Cents

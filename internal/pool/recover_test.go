@@ -12,6 +12,68 @@ import (
 	"preavviso/internal/store"
 )
 
+// TestRecoverEndsTroubles closes what only waited for the number.
+func TestRecoverEndsTroubles(t *testing.T) {
+	w := open(t)
+	w.creditor(t, ente, 1, 10)
+	w.code(t, 1, multe.CodeOrphaned, multe.ChangeUnknown)
+	ids := map[string]string{"code.orphan": string(position(1)), "esito.missing": string(position(1)) + "-0001", "change.unknown": string(position(1)) + "-0001", "code.no_number": string(position(1)) + "-0001"}
+	w.update(t, func(tx store.Tx) error {
+		for kind, subject := range ids {
+			if err := store.Report(tx, ente, kind, subject, "x", w.clock); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if _, committed, err := w.Recover(t.Context(), "operator:1", ente, []multe.Found{{Position: position(1), Number: number(1)}}, true); err != nil || !committed {
+		t.Fatal(committed, err)
+	}
+	if err := w.store.View(t.Context(), func(r store.Reader) error {
+		ds, err := r.Discrepancies(ente, true, "", 100)
+		for _, d := range ds {
+			t.Errorf("%s is still open", d.ID)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOrphansBrake asks for no more codes at once when those asked for became
+// orphans: the next ones probably would too.
+func TestOrphansBrake(t *testing.T) {
+	w := open(t)
+	w.creditor(t, ente, 5, 10)
+	if _, err := w.Replenish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.update(t, func(tx store.Tx) error {
+		cs, err := tx.CodesIn(ente, multe.CodeRequested, "", 10)
+		for _, k := range cs {
+			if err == nil {
+				k, err = k.Orphan("161", w.clock)
+			}
+			if err == nil {
+				err = tx.PutCode(k)
+			}
+		}
+		return err
+	})
+	for _, tt := range []struct {
+		pass time.Duration
+		want int
+	}{{0, 0}, {9 * time.Minute, 0}, {time.Minute, 10}} {
+		w.clock = w.clock.Add(tt.pass)
+		if _, err := w.Replenish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.counts(t, ente)[multe.CodeRequested]; got != tt.want {
+			t.Errorf("after %v: %d codes asked for, want %d", tt.pass, got, tt.want)
+		}
+	}
+}
+
 func position(i int) multe.PositionID { return multe.PositionID(fmt.Sprintf("%032x", i)) }
 
 // code stores code i in a state, with its request in another.
@@ -243,8 +305,20 @@ func TestVoid(t *testing.T) {
 			}
 			return tx.PutChange(ch)
 		})
-		if _, err := w.UndoVoid(t.Context(), "operator:1", ente, position(1)); fault.Of(err).Code != "code.undo_too_late" {
-			t.Errorf("%s undone after it left: %v", tt.state, err)
+		for range 2 {
+			if _, err := w.UndoVoid(t.Context(), "operator:1", ente, position(1)); fault.Of(err).Code != "code.undo_too_late" {
+				t.Errorf("%s undone after it left: %v", tt.state, err)
+			}
+			w.update(t, func(tx store.Tx) error { // its list is refused: it may have arrived all the same
+				ch, err := tx.Change(ente, multe.ChangeID(position(1)+"-0003"))
+				if err != nil || ch.State == multe.ChangeWaiting {
+					return err
+				}
+				if ch, err = ch.Retry("200", w.clock, w.clock); err != nil {
+					return err
+				}
+				return tx.PutChange(ch)
+			})
 		}
 	}
 }

@@ -59,7 +59,7 @@ func TestList(t *testing.T) {
 }
 
 func TestRead(t *testing.T) {
-	const a1, a2, i1 = "301000000000004992", "301000000000005089", "01000000000004992"
+	const a1, a2, i1 = "301000000000004992", "301000000000005000", "01000000000004992"
 	n1 := number(t, a1)
 	head := strings.Split(strings.SplitN(string(portal.List(nil, "")), "\r\n", 2)[0], ";")
 	for _, tt := range []struct {

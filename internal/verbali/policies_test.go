@@ -325,6 +325,60 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestUndoRestoresWhatWasDropped cancels and undoes twice: what was to be told is to
+// be told once, by its own route; a change that may have left cannot be undone.
+func TestUndoRestoresWhatWasDropped(t *testing.T) {
+	ctx := t.Context()
+	w := open(t)
+	w.policy(t, multe.Policy{Debtor: multe.DebtorREST, Amount: multe.AmountOneCode}, nil)
+	w.code(t, 1, multe.CodeAssigned, device)
+	s := w.slip(1)
+	if _, _, err := w.issue(t, s); err != nil {
+		t.Fatal(err)
+	}
+	w.left(t, 1)
+	if _, _, err := w.Record(ctx, "operator:1", ente, s.ID, multe.Record{Register: "1", Cents: 9900, Causale: "Verbale", Debtor: &debtor}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Autotutela"); err != nil {
+			t.Fatal(err)
+		}
+		w.clock = w.clock.Add(time.Minute)
+		if v, _, err := w.UndoCancel(ctx, "operator:1", ente, s.ID); err != nil || v.State != multe.VerbaleFinalised {
+			t.Fatal(v.State, err)
+		}
+		w.clock = w.clock.Add(time.Minute)
+		if got := w.all(t, 1); strings.Count(got, "waiting") != 1 || !strings.HasSuffix(got, "update:9900::waiting+debtor@rest") {
+			t.Errorf("= %s", got)
+		}
+	}
+	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Autotutela"); err != nil {
+		t.Fatal(err)
+	}
+	w.clock = w.clock.Add(31 * time.Minute)
+	w.update(t, func(tx store.Tx) error { // it left, and its list was refused whole
+		chs, err := tx.ChangesOf(ente, multe.PositionID(hex(1)), 0, 100)
+		if err != nil {
+			return err
+		}
+		ch, err := chs[len(chs)-1].Seal("B2", w.clock)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutChange(ch); err != nil {
+			return err
+		}
+		if ch, err = ch.Retry("200", w.clock, w.clock); err != nil {
+			return err
+		}
+		return tx.PutChange(ch)
+	})
+	if _, _, err := w.UndoCancel(ctx, "operator:1", ente, s.ID); fault.Of(err).Code != "verbale.undo_too_late" {
+		t.Errorf("after it may have arrived: %v", err)
+	}
+}
+
 // TestCancelWindow is the creditor's own.
 func TestCancelWindow(t *testing.T) {
 	w := open(t)
