@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -254,16 +255,19 @@ func TestPaidButNotNotified(t *testing.T) {
 	w.put(t, 1, multe.CodeActive, "update")
 	w.submit(t)
 	w.hear(t, esito(w.gateway.sent[0], multe.VerdictPaid))
+	w.update(t, func(tx store.Tx) error { // sorts right behind the others, and is none of them
+		return store.Report(tx, ente, "position.already_void", string(position(2)), strings.Repeat("x", 100), w.clock)
+	})
 	w.clock = w.clock.Add(24*time.Hour - time.Second)
 	w.submit(t)
-	if got := w.troubles(t); got != "position.already_paid" {
+	if got := w.troubles(t); got != "position.already_paid position.already_void" {
 		t.Fatalf("told %q", got)
 	}
 	w.clock = w.clock.Add(lookEvery)
 	w.submit(t)
 	w.clock = w.clock.Add(lookEvery)
 	w.submit(t)
-	if got := w.troubles(t); got != "position.already_paid position.paid_unnotified" {
+	if got := w.troubles(t); got != "position.already_paid position.already_void position.paid_unnotified" {
 		t.Errorf("told %q", got)
 	}
 }

@@ -94,6 +94,27 @@ func TestVoidSibling(t *testing.T) {
 	}
 }
 
+// TestDiscountOutlivesTheRecord pays the discounted code of two after the office
+// recorded a higher amount: the paper holds through its last day.
+func TestDiscountOutlivesTheRecord(t *testing.T) {
+	for day, want := range map[multe.Day]multe.VerbaleState{printed.Plus(5): multe.VerbaleSettled, printed.Plus(6): multe.VerbaleFinalised} {
+		w := open(t)
+		w.putTwo(t, multe.CodeActive, multe.CodeActive, multe.VerbaleFinalised, false)
+		w.update(t, func(tx store.Tx) error {
+			v, err := tx.Verbale(ente, "v")
+			if err != nil {
+				return err
+			}
+			v.Record.At, v.Version = printed.Plus(2).Start().UTC(), v.Version+1
+			return tx.PutVerbale(v)
+		})
+		w.hear(t, paid("A", 2940, day))
+		if _, got, _ := w.look(t); got != want {
+			t.Errorf("paid on %v: %s, want %s", day, got, want)
+		}
+	}
+}
+
 // TestTwoCodes pays one or both codes of a verbale, early and late.
 func TestTwoCodes(t *testing.T) {
 	early, late := printed.Plus(5), printed.Plus(6)
