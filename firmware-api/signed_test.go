@@ -308,7 +308,7 @@ func TestRevokedAtOnce(t *testing.T) {
 // TestEnrolment: who enrols proves to have the key, and a code makes one handheld.
 func TestEnrolment(t *testing.T) {
 	s := newSigner(t, generate(t))
-	enrol := func(k *client.Key, code string, public []byte) (int, map[string]any) {
+	enrol := func(k client.Signer, code string, public []byte) (int, map[string]any) {
 		t.Helper()
 		body, err := json.Marshal(map[string]string{"code": code, "public_key": base64.StdEncoding.EncodeToString(public)})
 		if err != nil {
@@ -331,6 +331,14 @@ func TestEnrolment(t *testing.T) {
 	code, mine, theirs := invite(false), generate(t), generate(t)
 	if status, p := enrol(theirs, code, mine.PublicKey()); status != 401 || p["code"] != "auth.bad_signature" {
 		t.Errorf("somebody else's key: %d %v", status, p)
+	}
+	for name, forged := range map[string]forger{
+		"their signature under my name": {theirs, mine.PublicKey()},
+		"my signature under their name": {mine, theirs.PublicKey()},
+	} {
+		if status, p := enrol(forged, code, mine.PublicKey()); status != 401 || p["code"] != "auth.bad_signature" {
+			t.Errorf("%s: %d %v", name, status, p)
+		}
 	}
 	unsigned := webtest.NewClient(t, s.net.Handler, "openapi.yaml")
 	for name, tt := range map[string]struct {
@@ -360,3 +368,11 @@ func TestEnrolment(t *testing.T) {
 		t.Errorf("a key where a token would do: %d %v", status, p)
 	}
 }
+
+// forger signs with one key and says that it is another.
+type forger struct {
+	*client.Key
+	public []byte
+}
+
+func (f forger) PublicKey() []byte { return f.public }

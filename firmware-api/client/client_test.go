@@ -235,6 +235,34 @@ func TestFailedWriteIsFinal(t *testing.T) {
 	}
 }
 
+// synced is a file that tells in which order it was used.
+type synced struct {
+	file
+	did string
+}
+
+func (f *synced) Write(p []byte) (int, error) { f.did += "w"; return f.file.Write(p) }
+func (f *synced) Sync() error                 { f.did += "s"; return f.file.Sync() }
+
+// TestOnTheDisk: a record is written and synced before it counts.
+func TestOnTheDisk(t *testing.T) {
+	j, _, err := openJournal(filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &synced{file: j.f}
+	j.f = f
+	for range 2 {
+		if err := j.append([]byte("uno")); err != nil {
+			t.Fatal(err)
+		}
+		f.did += "."
+	}
+	if f.did != "ws.ws." {
+		t.Errorf("the file was used like this: %s", f.did)
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	f.Add(record([]byte("uno")))
 	f.Add(append(record([]byte("uno")), 1, 2, 3))
@@ -425,6 +453,40 @@ func TestRefusedIsKept(t *testing.T) {
 		if err := d.Sync(); (err == nil) != tt.ok || d.Count(refused) != tt.refused || d.Count(refused)+d.Count(printed) != 1 {
 			t.Errorf("%d %s: %v, %s", tt.status, tt.code, err, d.Codes())
 		}
+	}
+}
+
+// TestSpoiledWhileUploading: the warden's word is not lost when the upload was under
+// way.
+func TestSpoiledWhileUploading(t *testing.T) {
+	var d *Device
+	var said []string
+	d = newDevice(t, t.TempDir(), func(_, path string, body map[string]any) (int, any) {
+		said = append(said, path)
+		switch path {
+		case "/v1/leases":
+			return 200, object{"codes": codes("assigned")}
+		case "/v1/verbali":
+			if err := d.Spoil("P0", "wrong"); err != nil {
+				t.Error(err)
+			}
+			return 200, object{}
+		}
+		return 409, object{"code": "code.wrong_state"}
+	})
+	if _, err := d.Lease(1); err != nil {
+		t.Fatal(err)
+	}
+	slip, err := d.Issue(someDraft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct{ ID string }
+	if err := errors.Join(json.Unmarshal([]byte(slip), &s), d.Printed(s.ID), d.Sync()); err != nil {
+		t.Fatal(err)
+	}
+	if d.Count(refused) != 1 || said[len(said)-1] != "/v1/spoils" {
+		t.Errorf("the office will not hear of it: %v, %s", said, d.Codes())
 	}
 }
 

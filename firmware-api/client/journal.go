@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -26,9 +27,15 @@ var ErrDamaged = errors.New("client: the journal is damaged")
 
 type journal struct {
 	path string
-	f    *os.File
+	f    file
 	size int64
 	err  error // a write failed: nobody knows what is on the disk until it is opened again
+}
+
+// file is the *os.File of a journal.
+type file interface {
+	io.WriteCloser
+	Sync() error
 }
 
 // openJournal opens or makes a journal and returns its payloads. A record that was

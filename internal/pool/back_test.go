@@ -184,6 +184,9 @@ func TestAccount(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(again, func(k multe.Code) bool { return k.Position == mine[0].Position }) {
 		t.Fatalf("the returned code was not lent to another: %v", err)
 	}
+	if _, err := w.Spoil(ctx, ente, "D2", mine[0].Position, multe.SpoilLost); err != nil { // another's matter
+		t.Fatal(err)
+	}
 	list, err := w.Account(ctx, ente, "D1", day)
 	if err != nil || len(list) != 6 {
 		t.Fatalf("%d codes, %v", len(list), err)

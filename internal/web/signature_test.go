@@ -154,6 +154,25 @@ func FuzzSignatureInput(f *testing.F) {
 	})
 }
 
+// TestTimely is when a signature is good, in seconds from now.
+func TestTimely(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		created, expires int
+		code             string
+	}{
+		{0, 300, ""}, {0, 1, ""}, {300, 600, ""}, {-299, 1, ""}, {-100, 1, ""},
+		{0, 301, codeBadSignature}, {0, 0, codeBadSignature}, {0, -1, codeBadSignature}, {-600, 1, codeBadSignature},
+		{301, 302, codeClockSkew}, {-301, -1, codeClockSkew}, {-100, 0, codeExpired}, {-300, 0, codeExpired},
+	} {
+		s := &Signature{created: now.Add(time.Duration(tt.created) * time.Second), expires: now.Add(time.Duration(tt.expires) * time.Second)}
+		err := s.timely(now)
+		if (err == nil) != (tt.code == "") || err != nil && fault.Of(err).Code != tt.code {
+			t.Errorf("from %d to %d: %v, want %q", tt.created, tt.expires, err, tt.code)
+		}
+	}
+}
+
 // TestForgottenIsRefused: a generation that is forgotten while our clock is wrong
 // leaves nothing that could come again.
 func TestForgottenIsRefused(t *testing.T) {
