@@ -39,6 +39,15 @@
 // mention becomes unknown, never applied. It may come before the answer to the
 // call, after it, or twice: a change that has come to its end is left alone.
 //
+// A change by REST is a batch of one, whose answer is its outcome. A list that is
+// queued and gets no esito within a day is given up and told again under a new id:
+// the platform then says of each position whether it had been done. A request that
+// had been (161) is an orphan: its change stays in doubt until somebody brings the
+// number.
+//
+// A position never comes near the end of its validity, where it could be paid and
+// not be changed: an update within two days of it carries a later one.
+//
 // # What is not done here
 //
 // Nothing waits for the network inside a transaction, and no handler calls the

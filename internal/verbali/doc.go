@@ -20,6 +20,14 @@
 //
 //	reset ─▶ update with the debtor     the position is 0.00 for a moment
 //	update without the debtor           the debtor stays in our register
+//	update by REST                      which takes a debtor at any time, once
+//	a fresh code                        takes both, and then the old one is annulled
+//
+// A slip may carry two codes. The discounted one is worth the first step through its
+// last day, whatever the office records; everything else happens to the full one.
+//
+// A cancellation waits for the creditor's undo window before the platform is told.
+// What it held back is told again when it is undone.
 //
 // Money that overtook the slip is found when the slip arrives.
 //
