@@ -81,10 +81,11 @@ type device struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	wake    chan struct{}
+	turn    chan struct{} // one conversation at a time: to wait for a mutex would stop the time of the bubble
 }
 
 func newDevice(t testing.TB, n *network, b bug) *device {
-	return &device{t: t, dir: t.TempDir(), net: n, bug: b, base: &http.Transport{DialContext: n.dial}}
+	return &device{t: t, dir: t.TempDir(), net: n, bug: b, base: &http.Transport{DialContext: n.dial}, turn: make(chan struct{}, 1)}
 }
 
 // inForce reports whether the bug shows now.
@@ -168,6 +169,13 @@ func (d *device) close() {
 	d.base.CloseIdleConnections()
 }
 
+// alone has one conversation.
+func (d *device) alone(f func() error) error {
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
+	return f()
+}
+
 // later runs what may take long, as a device does in the background.
 func (d *device) later(f func()) { d.running.Go(f) }
 
@@ -202,7 +210,7 @@ func (d *device) isRevoked() bool {
 func (d *device) sync() {
 	for !d.isRevoked() {
 		pause := 5 * time.Second
-		if err := d.d.Sync(); err != nil {
+		if err := d.alone(d.d.Sync); err != nil {
 			pause = 20 * time.Second
 			if no := d.heard(err); no != nil {
 				pause = max(pause, time.Duration(no.RetryAfter)*time.Second)
@@ -223,7 +231,7 @@ func (d *device) sync() {
 
 func (d *device) enrol(code string) {
 	for {
-		err := d.d.Enrol(code)
+		err := d.alone(func() error { return d.d.Enrol(code) })
 		if err == nil {
 			d.later(d.sync)
 			return
@@ -269,7 +277,12 @@ func (d *device) act(a certify.Action) (bool, error) {
 	case certify.Enrol:
 		d.later(func() { d.enrol(a.Code) })
 	case certify.Block:
-		d.later(func() { _, err := d.d.Lease(a.Count); d.heard(err) })
+		d.later(func() {
+			d.heard(d.alone(func() error {
+				_, err := d.d.Lease(a.Count)
+				return err
+			}))
+		})
 	case certify.Slip:
 		for range a.Count {
 			if _, err := d.slip(); err != nil {
@@ -284,7 +297,7 @@ func (d *device) act(a certify.Action) (bool, error) {
 	case certify.Sync:
 		d.later(func() {
 			for range 3 {
-				if err := d.d.Recover(); err == nil || d.heard(err) != nil && d.isRevoked() || !d.pause(20*time.Second) {
+				if err := d.alone(d.d.Recover); err == nil || d.heard(err) != nil && d.isRevoked() || !d.pause(20*time.Second) {
 					return
 				}
 			}

@@ -170,7 +170,7 @@ func Rules() []Rule {
 			Pass: "Nessun codice su due preavvisi.", judge: judgeOnce},
 		{ID: "C34", Title: "Solo codici affidati",
 			Why:  "Un codice che non è stato affidato è di qualcun altro, o di nessuno.",
-			Does: "Confronta preavvisi, segnalazioni e restituzioni con i blocchi affidati.",
+			Does: "Confronta preavvisi e segnalazioni con i blocchi affidati.",
 			Pass: "Nessun codice, e nessuna coppia di codice e posizione, che non sia di un blocco affidato.", judge: judgeLent},
 		{ID: "C35", Title: "Prima i codici più vecchi",
 			Why:  "Un codice affidato scade: chi usa i nuovi butta i vecchi.",
@@ -612,18 +612,31 @@ func playStrange(ctx context.Context, s *session) ([]string, error) {
 	if !ok {
 		return failf("Il palmare non ha ottenuto il blocco."), nil
 	}
-	ok, err = s.slips(ctx, older+1)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.seen(opIssue) {
-		if l := s.loans[e.fields.Position]; l != nil && l.strange {
-			return failf("Il preavviso usa un codice con uno stato sconosciuto."), nil
+	// Older codes go first.
+	used := false // a code of this block
+	for n := 1; n <= older+1 && !used; n++ {
+		done, err := s.ask(ctx, Action{Verb: Slip, Count: 1})
+		if err != nil {
+			return nil, err
 		}
+		if !done {
+			break
+		}
+		if ok, err := s.until(ctx, s.wait, func() bool { return s.stored() >= n }); err != nil || !ok {
+			return failf("Il preavviso non è stato caricato."), err
+		}
+		s.mu.Lock()
+		for _, e := range s.seen(opIssue) {
+			l := s.loans[e.fields.Position]
+			used = used || l != nil && l.rule == s.rule.ID
+			if l != nil && l.strange {
+				s.mu.Unlock()
+				return failf("Il preavviso usa un codice con uno stato sconosciuto."), nil
+			}
+		}
+		s.mu.Unlock()
 	}
-	if !ok {
+	if !used {
 		return failf("Il palmare non ha caricato un preavviso con gli altri codici del blocco."), nil
 	}
 	return nil, nil

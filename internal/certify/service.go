@@ -100,13 +100,8 @@ func (s *service) setPool(ctx context.Context, n int) error {
 		return err
 	}
 	have := stock.Counts[multe.CodeAvailable]
-	for ; have < n; have++ {
-		if err := s.addCode(ctx); err != nil {
-			return err
-		}
-	}
-	if have == n {
-		return nil
+	if have <= n {
+		return s.addCodes(ctx, n-have)
 	}
 	_, code, err := s.registry.AddDevice(ctx, actor, creditor, "Nessuno", true)
 	if err != nil {
@@ -128,29 +123,38 @@ func (s *service) setPool(ctx context.Context, n int) error {
 	return nil
 }
 
-// addCode puts a code into the pool, as if the platform had made it.
-func (s *service) addCode(ctx context.Context) error {
-	s.made++
-	head := fmt.Sprintf("399%013d", s.made) // segregation code 99: nobody can pay it
-	number, err := avviso.ParseNumber(head + avviso.CheckDigits(head))
-	if err != nil {
-		return err
-	}
+// addCodes puts n codes into the pool, as if the platform had made them.
+func (s *service) addCodes(ctx context.Context, n int) error {
 	at := s.now()
-	id, err := multe.NewID(at, rand.Reader)
-	if err != nil {
-		return err
-	}
-	requested := multe.RequestCode(creditor, multe.PositionID(id), at)
-	code, err := requested.Acknowledge(number, at)
-	if err != nil {
-		return err
-	}
-	return s.store.Update(ctx, func(tx store.Tx) error {
-		if err := tx.PutCode(requested); err != nil {
+	var requested, available []multe.Code
+	for range n {
+		s.made++
+		head := fmt.Sprintf("399%013d", s.made) // segregation code 99: nobody can pay it
+		number, err := avviso.ParseNumber(head + avviso.CheckDigits(head))
+		if err != nil {
 			return err
 		}
-		return tx.PutCode(code)
+		id, err := multe.NewID(at.Add(time.Duration(s.made)*time.Millisecond), rand.Reader) // oldest first, as they were made
+		if err != nil {
+			return err
+		}
+		code := multe.RequestCode(creditor, multe.PositionID(id), at)
+		requested = append(requested, code)
+		if code, err = code.Acknowledge(number, at); err != nil {
+			return err
+		}
+		available = append(available, code)
+	}
+	return s.store.Update(ctx, func(tx store.Tx) error {
+		for i := range requested {
+			if err := tx.PutCode(requested[i]); err != nil {
+				return err
+			}
+			if err := tx.PutCode(available[i]); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
