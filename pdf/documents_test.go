@@ -349,20 +349,3 @@ func TestLogo(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkDocuments(b *testing.B) {
-	set := builtin(b)
-	all := documents(b)
-	for _, name := range []string{"avviso_one_it", "avviso_one_postal_it", "avviso_cds_it", "avviso_cds_postal_fr", "verbale_it"} {
-		for what, render := range map[string]func(pdf.Document, texts.Set) ([]byte, error){"checked": pdf.Draw, "unchecked": pdf.Unchecked} {
-			b.Run(name+"/"+what, func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := render(all[name], set); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
