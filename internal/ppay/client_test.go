@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	gowsdl "github.com/hooklift/gowsdl/soap"
 
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
@@ -399,13 +403,34 @@ func TestSecretNeverPrints(t *testing.T) {
 	}
 }
 
+// BenchmarkSubmit is one call on an open connection beside the same call as
+// gowsdl's client makes it, which opens a connection for each.
 func BenchmarkSubmit(b *testing.B) {
-	server := httptest.NewServer(reply(200, answer("000")))
-	defer server.Close()
-	c := newClient(b, ppay.Config{URL: server.URL, Auth: ppay.AuthBasic, User: user, Password: ppay.NewSecret(password)})
-	for b.Loop() {
-		if _, err := c.Submit(b.Context(), creditor, sealed()); err != nil {
-			b.Fatal(err)
-		}
+	plain, secure := httptest.NewServer(reply(200, answer("000"))), httptest.NewTLSServer(reply(200, answer("000")))
+	defer plain.Close()
+	defer secure.Close()
+	trust := &tls.Config{RootCAs: x509.NewCertPool()}
+	trust.RootCAs.AddCert(secure.Certificate())
+	request := &epaywso.InserisciListaDiCaricoRequest{Testata: epaywso.TestataListaCarico{IdMessaggio: "M", CFEnteCreditore: string(creditor.ID), CodiceVersamento: "MU01", NumeroPosizioniDebitorie: 1},
+		ListaDiCarico: epaywso.ListaDiCarico{PosizioniDaInserire: epaywso.PosizioniDaInserire{PosizioneDaInserire: []epaywso.PosizioneDaInserireType{{IdPosizioneDebitoria: "P", DescrizioneCausaleVersamento: "Preavviso"}}}}}
+	for _, where := range []struct {
+		name, url string
+	}{{"http", plain.URL}, {"https", secure.URL}} {
+		b.Run(where.name+"/preavviso", func(b *testing.B) {
+			c := newClient(b, ppay.Config{URL: where.url, Auth: ppay.AuthBasic, User: user, Password: ppay.NewSecret(password), TLS: trust})
+			for b.Loop() {
+				if _, err := c.Submit(b.Context(), creditor, sealed()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(where.name+"/gowsdl", func(b *testing.B) {
+			c := epaywso.NewEnti2EPaywsoService(gowsdl.NewClient(where.url, gowsdl.WithBasicAuth(user, password), gowsdl.WithTLS(trust)))
+			for b.Loop() {
+				if r, err := c.InserisciListaDiCarico(b.Context(), request); err != nil || r.Result.Codice != "000" {
+					b.Fatal(r, err)
+				}
+			}
+		})
 	}
 }

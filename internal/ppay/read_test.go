@@ -412,3 +412,22 @@ func BenchmarkRead50(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkReadEsito250 reads the outcomes of a full list.
+func BenchmarkReadEsito250(b *testing.B) {
+	var positions strings.Builder
+	for i := range multe.MaxBatch {
+		number := fmt.Sprintf("31226327%08d", i)
+		number += avviso.CheckDigits(number)
+		fmt.Fprintf(&positions, `<c:PosizioneDebitoriaInserita><c:IdPosizioneDebitoria>%032x</c:IdPosizioneDebitoria><c:IUV>%s</c:IUV><c:CodiceAvviso>%s</c:CodiceAvviso><c:CodiceEsito>000</c:CodiceEsito><c:DescrizioneEsito>Operazione completata con esito positivo</c:DescrizioneEsito></c:PosizioneDebitoriaInserita>`, i, number[1:], number)
+	}
+	raw := []byte(soap(fmt.Sprintf(`<n:EsitoInserimentoListaDiCaricoRequest xmlns:n="%s" xmlns:c="%s"><c:Result><c:Codice>000</c:Codice></c:Result><n:TestataEsito><n:IdMessaggio>M</n:IdMessaggio><n:CFEnteCreditore>01219860010</n:CFEnteCreditore><n:CodiceVersamento>PM47</n:CodiceVersamento></n:TestataEsito><n:EsitoInserimento><c:ElencoPosizioniDebitorieInserite>%s</c:ElencoPosizioniDebitorieInserite></n:EsitoInserimento></n:EsitoInserimentoListaDiCaricoRequest>`,
+		epaywso.NSEPaywso2Enti, epaywso.NSCommon, &positions)))
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if e, err := ppay.Read(raw); err != nil || len(e.Esito.Outcomes) != multe.MaxBatch {
+			b.Fatal(e.Kind, err)
+		}
+	}
+}
