@@ -50,7 +50,8 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		flussi:   flussi.New(st, d.Now, cfg.AccountingDays),
 		receipts: receipts.New(st),
 	}
-	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{ResendAfter: cfg.ResendAfter, Log: d.Log, Positions: callers})
+	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{
+		ResendAfter: cfg.ResendAfter, ReconcileAfter: cfg.ReconcileAfter, SilentAfter: cfg.SilentAfter, Log: d.Log, Positions: callers})
 	// A payment may be what a flow was waiting for.
 	hearNotice := func(tx store.Tx, n multe.Notice, m multe.MessageID, at time.Time) error {
 		if err := c.payments.Hear(tx, n, m, at); err != nil {

@@ -71,6 +71,8 @@ type Service struct {
 	SubmitEvery    time.Duration // longest pause between looks at the outbox
 	InboxEvery     time.Duration // longest pause between looks at the inbox
 	ResendAfter    time.Duration // how long an unanswered batch waits for its esito before it is sent again
+	ReconcileAfter time.Duration // how long an esito may be missing before its list is told again
+	SilentAfter    time.Duration // how long all of them may be missing before a person is told
 
 	AccountingDays int // how long a notified payment may be in no flow
 
@@ -131,6 +133,8 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	fs.DurationVar(&s.SubmitEvery, 0, "submit-every", 5*time.Second, "longest pause between looks at the outbox")
 	fs.DurationVar(&s.InboxEvery, 0, "inbox-every", 5*time.Second, "longest pause between looks at the inbox")
 	fs.DurationVar(&s.ResendAfter, 0, "resend-after", 2*time.Minute, "how long an unanswered list waits for its esito before it is sent again")
+	fs.DurationVar(&s.ReconcileAfter, 0, "reconcile-after", 24*time.Hour, "how long an esito may be missing before what its list told is told again")
+	fs.DurationVar(&s.SilentAfter, 0, "silent-after", 6*time.Hour, "how long no esito at all may come, while some are due, before a person is told")
 	fs.IntVar(&s.AccountingDays, 0, "accounting-days", 5, "days after which a notified payment must be in a flow")
 	fs.StringVar(&s.LogLevel, 0, "log-level", "info", "debug, info, warn or error")
 	return fs, &s
@@ -316,6 +320,8 @@ func (s *Service) validate() error {
 		{"submit-every", s.SubmitEvery, 10 * time.Millisecond},
 		{"inbox-every", s.InboxEvery, 10 * time.Millisecond},
 		{"resend-after", s.ResendAfter, time.Second},
+		{"reconcile-after", s.ReconcileAfter, time.Minute},
+		{"silent-after", s.SilentAfter, time.Minute},
 	} {
 		if d.value < d.min || d.value > 24*time.Hour {
 			return usage("%s: want from %v to 24h", d.name, d.min)
