@@ -39,6 +39,7 @@ USO
   preavviso ppay COMANDO …                 una posizione alla volta, con l'interfaccia REST di PiemontePAY
   preavviso slip --out FILE …              un preavviso in JSON, pronto per la stampante termica
   preavviso template show | check FILE     i testi delle stampe, da cambiare e controllare
+  preavviso certify …                      prova un palmare contro un servizio che sbaglia apposta
   preavviso version                        versione, commit e versione di Go
 
 «preavviso serve --help» elenca le opzioni.
@@ -83,6 +84,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = runSlip(rest, os.Stdin, stdout)
 	case "template":
 		err = runTemplate(rest, stdout)
+	case "certify":
+		err = runCertify(ctx, rest, os.Stdin, stdout)
 	case "version":
 		err = version(rest, stdout)
 	case "help", "-h", "--help":
@@ -124,6 +127,8 @@ func helpOf(command string) string {
 		return portalUsage
 	case "ppay":
 		return ppayUsage
+	case "certify":
+		return certifyUsage
 	case "slip":
 		return slipUsage
 	case "template":

@@ -381,7 +381,11 @@ func TestEveryRuleCatchesItsBug(t *testing.T) {
 		}
 		t.Run(r.ID, func(t *testing.T) {
 			t.Parallel()
-			report := session(t, b)
+			var rules []string
+			if testing.Short() {
+				rules = []string{"C03", b.during, r.ID} // C03: somebody must enrol it
+			}
+			report := session(t, b, rules...)
 			bad := slices.Concat(with(report, certify.Failed), with(report, certify.NotRun))
 			if !slices.Equal(bad, []string{r.ID}) {
 				dump(t, report, append(bad, r.ID)...)

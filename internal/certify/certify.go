@@ -1,6 +1,7 @@
 package certify
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +21,7 @@ import (
 // Options say how to certify.
 type Options struct {
 	Listener net.Listener // the kit closes it
+	Server   string       // how the device reaches it, "http://host:port"; "": the address of Listener
 	Operator Operator
 	Rules    []string      // ids; none: all
 	Wait     time.Duration // for the device to do what it was told
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, errors.Join(err, o.Listener.Close())
 	}
-	s := &session{kit: newKit(sv), op: o.Operator, server: "http://" + o.Listener.Addr().String(), wait: o.Wait, offline: o.Offline}
+	s := &session{kit: newKit(sv), op: o.Operator, server: cmp.Or(o.Server, "http://"+o.Listener.Addr().String()), wait: o.Wait, offline: o.Offline}
 	server := &http.Server{Handler: s.kit, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(o.Listener) }()
@@ -103,6 +105,7 @@ func (s *session) run(ctx context.Context, rules []Rule, report *Report, out io.
 		}
 		if ended = s.enrolled(ctx, r); ended != nil {
 			results[i].Notes = []string{"Il palmare non è attivo."}
+			say(out, results[i])
 			continue
 		}
 		results[i], ended = s.play(ctx, r, results[i])
@@ -111,7 +114,7 @@ func (s *session) run(ctx context.Context, rules []Rule, report *Report, out io.
 	if ended == nil {
 		ended = s.traffic(ctx, rules)
 	}
-	s.begin0("")
+	s.fresh("")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, r := range rules {
@@ -135,8 +138,8 @@ func say(out io.Writer, r Result) {
 	}
 }
 
-// begin0 starts a rule with a clean slate.
-func (s *session) begin0(id string) {
+// fresh starts a rule with a clean slate.
+func (s *session) fresh(id string) {
 	s.clear()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +153,7 @@ func (s *session) enrolled(ctx context.Context, r Rule) error {
 		return nil
 	}
 	s.rule = &r
-	s.begin0(r.ID)
+	s.fresh(r.ID)
 	_, err := s.enrol(ctx)
 	return err
 }
@@ -167,7 +170,7 @@ func (s *session) traffic(ctx context.Context, rules []Rule) error {
 		return err
 	}
 	s.rule = &r
-	s.begin0(r.ID)
+	s.fresh(r.ID)
 	if err := s.need(ctx, offlineSlips); err != nil {
 		return err
 	}
@@ -182,7 +185,7 @@ const settleFor = 5 * time.Second
 // play plays one scene.
 func (s *session) play(ctx context.Context, r Rule, result Result) (Result, error) {
 	s.rule = &r
-	s.begin0(r.ID)
+	s.fresh(r.ID)
 	wrong, err := r.play(ctx, s)
 	s.clear()
 	why, tried := errors.AsType[notRun](err)

@@ -2,8 +2,13 @@ package certify_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,5 +63,130 @@ func TestTheReferenceClientPasses(t *testing.T) {
 		bad := slices.Concat(with(r, certify.Failed), with(r, certify.NotRun))
 		dump(t, r, bad...)
 		t.Errorf("not certified: %v", bad)
+	}
+}
+
+// TestTheReferenceClientAlone is the reference client without the guard that this
+// test's device puts around it. What it still gets wrong is listed, and no more.
+func TestTheReferenceClientAlone(t *testing.T) {
+	known := []string{"C13"} // client.Conn takes any 2xx for the service's
+	r := session(t, bug{bare: true})
+	for _, id := range slices.Concat(with(r, certify.Failed), with(r, certify.NotRun)) {
+		if !slices.Contains(known, id) {
+			dump(t, r, id)
+			t.Errorf("%s is not passed", id)
+		}
+	}
+}
+
+// TestOnlyWhatWasAsked: a judge alone gets something to look at, and an unknown
+// rule is refused.
+func TestOnlyWhatWasAsked(t *testing.T) {
+	r := session(t, bug{}, "C28", "C35")
+	if got := with(r, certify.Passed); !slices.Equal(got, []string{"C28", "C35"}) || len(r.Results) != 2 || r.Certified() {
+		dump(t, r, "C28", "C35")
+		t.Errorf("passed %v of %d", got, len(r.Results))
+	}
+	n := newNetwork()
+	if _, err := certify.Run(t.Context(), certify.Options{Listener: n, Rules: []string{"C99"}, Wait: time.Hour, Offline: time.Hour}); !errors.Is(err, certify.ErrOptions) {
+		t.Errorf("an unknown rule: %v", err)
+	}
+}
+
+// TestTheReportHoldsNothingPersonal looks for what the device sent, in what is
+// written down about its worst day.
+func TestTheReportHoldsNothingPersonal(t *testing.T) {
+	b := bugs["C29"]
+	r := session(t, b, "C01", "C02", "C03", "C09", "C29")
+	if got := with(r, certify.Failed); !slices.Equal(got, []string{"C29"}) {
+		t.Fatalf("failed %v", got)
+	}
+	dir := t.TempDir()
+	if err := r.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"report.json", "report.html"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte("GET /v1/state")) || !bytes.Contains(text, []byte("3990000000000")) {
+			t.Errorf("%s has no evidence", name)
+		}
+		lower := bytes.ToLower(text)
+		for _, secret := range []string{"ab123cd", "ab-123.cd", "m042", "via roma", "pvi_", "public_key", "keyid"} {
+			if bytes.Contains(lower, []byte(secret)) {
+				t.Errorf("%s holds %q", name, secret)
+			}
+		}
+		if bytes.Contains(lower, []byte("<script")) {
+			t.Errorf("%s runs a script", name)
+		}
+	}
+}
+
+// TestRulesAreSaid: ids are stable and in order, and every rule is explained, also
+// in the README of the firmware authors.
+func TestRulesAreSaid(t *testing.T) {
+	readme, err := os.ReadFile("../../firmware-api/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range certify.Rules() {
+		if want := fmt.Sprintf("C%02d", i+1); r.ID != want {
+			t.Errorf("rule %d is %s, want %s", i, r.ID, want)
+		}
+		if r.Title == "" || r.Why == "" || r.Does == "" || r.Pass == "" {
+			t.Errorf("%s says too little", r.ID)
+		}
+		if !bytes.Contains(readme, []byte("| "+r.ID+" | "+r.Title+" |")) {
+			t.Errorf("the README does not have %s as «%s»", r.ID, r.Title)
+		}
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	for _, test := range []struct {
+		verb    certify.Verb
+		in      string
+		done    bool
+		wantErr bool
+	}{
+		{certify.Slip, "\n", true, false},
+		{certify.Slip, "n\n", false, false},
+		{certify.Slip, "boh\n\n", true, false},
+		{certify.Refuse, "\ns\n", true, false}, // an empty line is no answer to a question
+		{certify.Refuse, "N\n", false, false},
+		{certify.Slip, "", false, true},
+	} {
+		var out bytes.Buffer
+		done, err := certify.NewTerminal(strings.NewReader(test.in), &out).Do(t.Context(), certify.Action{Rule: "C07", Verb: test.verb, Count: 1})
+		if done != test.done || (err != nil) != test.wantErr || !strings.Contains(out.String(), "[C07]") {
+			t.Errorf("%s %q: %t, %v, %q", test.verb, test.in, done, err, out.String())
+		}
+	}
+}
+
+func TestScript(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho \"$PREAVVISO_CERTIFY_RULE $*\"\n[ \"$1\" = refuse ] && exit 3\n[ \"$1\" != sync ]\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		a       certify.Action
+		out     string
+		done    bool
+		wantErr bool
+	}{
+		{certify.Action{Rule: "C01", Verb: certify.Enrol, Server: "http://x", Code: "pvi_1"}, "C01 enrol http://x pvi_1\n", true, false},
+		{certify.Action{Rule: "C07", Verb: certify.Slip, Count: 3}, "C07 slip 3\n", true, false},
+		{certify.Action{Rule: "C26", Verb: certify.Refuse}, "C26 refuse\n", false, false},
+		{certify.Action{Rule: "C05", Verb: certify.Sync}, "C05 sync\n", false, true},
+	} {
+		var out bytes.Buffer
+		done, err := certify.Script{Program: path, Out: &out}.Do(t.Context(), test.a)
+		if done != test.done || (err != nil) != test.wantErr || out.String() != test.out {
+			t.Errorf("%s: %t, %v, %q", test.a.Verb, done, err, out.String())
+		}
 	}
 }

@@ -96,57 +96,72 @@ func (k *kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer k.end(e)
 	switch m.kind {
-	case lost:
-		k.serve(e, r)
-		drop(w)
 	case reset:
 		drop(w)
+		return
 	case status:
-		a := &answer{header: http.Header{}, status: m.status}
-		a.header.Set("Content-Type", "application/problem+json")
-		if m.retryAfter > 0 {
-			a.header.Set("Retry-After", strconv.Itoa(m.retryAfter))
-		}
-		code := "unavailable"
-		if m.status == http.StatusInternalServerError {
-			code = "internal"
-		}
-		fmt.Fprintf(&a.body, `{"type":"about:blank","title":%q,"status":%d,"code":%q,"detail":"Guasto simulato dal kit di certificazione.","trace":"0000000000000000"}`,
-			http.StatusText(m.status), m.status, code)
-		k.give(e, w, a, 1)
+		k.give(e, w, own(m), 1)
+		return
+	case page:
+		k.give(e, w, portal(), 1)
+		return
+	}
+	a := k.serve(e, r)
+	if a.status/100 != 2 && m.kind != none && m.kind != change {
+		k.excuse(e)
+		m.kind = none
+	}
+	switch m.kind {
+	case lost:
+		drop(w)
 	case half:
-		a := k.serve(e, r)
 		k.headers(w, a)
 		_, _ = w.Write(a.body.Bytes()[:a.body.Len()/2])
 		k.gave(e, a.status, false)
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
-	case page:
-		a := &answer{header: http.Header{}, status: http.StatusOK}
-		a.header.Set("Content-Type", "text/html; charset=utf-8")
-		a.body.WriteString("<!DOCTYPE html><title>Accesso alla rete</title><p>Accettare le condizioni d'uso della rete.</p>")
-		k.give(e, w, a, 1)
 	case late:
-		a := k.serve(e, r)
 		select {
 		case <-time.After(lateBy):
 			k.give(e, w, a, 1)
 		case <-r.Context().Done():
 		}
 	case slow:
-		k.give(e, w, k.serve(e, r), slowSteps)
+		k.give(e, w, a, slowSteps)
 	case twice:
-		k.serve(e, r)
 		k.give(e, w, k.serve(e, r), 1)
 	case double:
-		k.double(e, w, k.serve(e, r))
+		k.double(e, w, a)
 	case change:
-		a := k.serve(e, r)
 		alter(a, m.change)
 		k.give(e, w, a, 1)
 	default:
-		k.give(e, w, k.serve(e, r), 1)
+		k.give(e, w, a, 1)
 	}
+}
+
+// own is an answer with a status that the service did not give.
+func own(m mishap) *answer {
+	a := &answer{header: http.Header{}, status: m.status}
+	a.header.Set("Content-Type", "application/problem+json")
+	if m.retryAfter > 0 {
+		a.header.Set("Retry-After", strconv.Itoa(m.retryAfter))
+	}
+	code := "unavailable"
+	if m.status == http.StatusInternalServerError {
+		code = "internal"
+	}
+	fmt.Fprintf(&a.body, `{"type":"about:blank","title":%q,"status":%d,"code":%q,"detail":"Guasto simulato dal kit di certificazione.","trace":"0000000000000000"}`,
+		http.StatusText(m.status), m.status, code)
+	return a
+}
+
+// portal is the page of a network that wants its guests to log in.
+func portal() *answer {
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	a.header.Set("Content-Type", "text/html; charset=utf-8")
+	a.body.WriteString("<!DOCTYPE html><title>Accesso alla rete</title><p>Accettare le condizioni d'uso della rete.</p>")
+	return a
 }
 
 // serve lets the service answer, without the device seeing it.

@@ -83,13 +83,13 @@ func (r Report) Count(o Outcome) int {
 func (r Report) Certified() bool { return r.Count(Passed) == len(Rules()) }
 
 //go:embed report.html
-var pageText string
+var reportText string
 
-var page0 = template.Must(template.New("report").Funcs(template.FuncMap{
+var reportPage = template.Must(template.New("report").Funcs(template.FuncMap{
 	"day":   func(t time.Time) string { return t.Format("02/01/2006 15:04:05 MST") },
 	"time":  func(t time.Time) string { return t.Format("15:04:05.000") },
 	"count": func(r Report, o string) int { return r.Count(Outcome(o)) },
-}).Parse(pageText))
+}).Parse(reportText))
 
 // Write writes report.json and report.html into a folder, which it makes if need
 // be.
@@ -108,5 +108,5 @@ func (r Report) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(page0.Execute(f, r), f.Close())
+	return errors.Join(reportPage.Execute(f, r), f.Close())
 }

@@ -76,6 +76,14 @@ type loan struct {
 	strange bool   // lent with a state that no document describes
 }
 
+// plan is what happens to the next requests of an operation ("" is any). left is
+// how many; below 0 it is all of them.
+type plan struct {
+	op   string
+	left int
+	mishap
+}
+
 // kit is the server. Everything below mu is guarded by it.
 type kit struct {
 	service *service
@@ -84,7 +92,7 @@ type kit struct {
 	changed   chan struct{}
 	exchanges []*exchange
 	rule      string
-	plan      func(*exchange) mishap
+	plan      plan
 	loans     map[string]*loan // by position
 	orders    int
 }
@@ -119,12 +127,21 @@ func (k *kit) begin(r *http.Request, body []byte) (*exchange, mishap) {
 	defer k.mu.Unlock()
 	e.rule = k.rule
 	k.exchanges = append(k.exchanges, e)
-	var m mishap
-	if k.plan != nil {
-		m = k.plan(e)
+	if k.plan.left == 0 || k.plan.op != "" && e.op != k.plan.op {
+		return e, mishap{}
 	}
-	e.fault = m.name()
-	return e, m
+	k.plan.left--
+	e.fault = k.plan.name()
+	return e, k.plan.mishap
+}
+
+// excuse takes back a fault that would have meant something else: the service
+// refused the request, so that nothing was done whose answer could be lost.
+func (k *kit) excuse(e *exchange) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e.fault = ""
+	k.plan.left++
 }
 
 // decided notes what the service answered, and which codes it lent or took back.

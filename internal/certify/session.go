@@ -79,13 +79,7 @@ func (s *session) watch(ctx context.Context, d time.Duration) error {
 func (s *session) set(op string, n int, m mishap) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.plan = func(e *exchange) mishap {
-		if op != "" && e.op != op || n == 0 {
-			return mishap{}
-		}
-		n--
-		return m
-	}
+	s.plan = plan{op: op, left: n, mishap: m}
 }
 
 func (s *session) clear() { s.set("", 0, mishap{}) }
@@ -217,6 +211,7 @@ func (s *session) enrol(ctx context.Context) (*exchange, error) {
 	return first, err
 }
 
-var errNotEnrolled = errors.New("the device did not enrol")
+// errNotEnrolled ends a session: without it nothing can be tried.
+var errNotEnrolled = errors.New("il palmare non si è attivato")
 
 func failf(format string, args ...any) []string { return []string{fmt.Sprintf(format, args...)} }
