@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +84,79 @@ func (h *heard) Receive(_ context.Context, _, kind string, raw []byte) error {
 	return nil
 }
 
+// callFrom has a stack call the operations of a file of messages, over the WSDL
+// of our folder, and returns what each was answered. Each call has a listener of
+// its own: wrong credentials lock a caller out for a while.
+func callFrom(t *testing.T, client []string, h *heard, wsdl, binding, shown, messages string) map[string]string {
+	t.Helper()
+	server := httptest.NewServer(ppay.NewListener(h, ppay.ListenerConfig{
+		Callers: []ppay.Caller{{User: user, Passwords: []ppay.Secret{ppay.NewSecret(password)}}}}))
+	defer server.Close()
+	args := append(slices.Clone(client[1:]), abs(t, filepath.Join("../../../wsdl", wsdl)), binding, server.URL+"/soap/here", user, shown, messages)
+	cmd := exec.CommandContext(t.Context(), client[0], args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	var answers map[string]string
+	if err := json.Unmarshal(out, &answers); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return answers
+}
+
+// TestForeignFlows sends the two kinds of accounting flow from each stack.
+func TestForeignFlows(t *testing.T) {
+	inner := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join("../../../wsdl/testdata/valid", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.StdEncoding.EncodeToString(raw)
+	}
+	type m = map[string]any
+	for operation, service := range map[string]struct {
+		wsdl, binding string
+		message       m
+	}{
+		"TrasmettiFlussiPagoPA": {"EPayFlussiCompletiPSP.wsdl", "{http://www.csi.it/epay/epaywso/flussi-completi-psp}EPayFlussiCompletiPSPSOAP", m{
+			"Testata":        m{"IdMessaggio": "2026-11-24-03:00:00.123-00000000042", "CFEnteCreditore": creditor, "IdentificativoFlusso": "2026-11-24ABI12345-1", "DataOraFlusso": "2026-11-24T03:00:00", "IdPSP": "ABI12345"},
+			"FlussoCompleto": inner("flusso-completo.xml"),
+			"DatiAggiuntivi": m{"ElencoCodiciVersamento": m{"CodiceVersamento": []string{"MU01", "MU01"}}},
+		}},
+		"TrasmettiFlussoRendicontazione": {"ServiziRendicontazione.wsdl", "{http://www.csi.it/epay/epaywso/rendicontazione}ServiziRendicontazioneSOAP", m{
+			"Testata":            m{"IdMessaggio": "FR-1", "CFEnteCreditore": creditor, "IdPSP": "ABI12345", "IdentificativoFlusso": "2026-11-24ABI12345-1"},
+			"FlussoRiversamento": inner("riversamento.xml"),
+			"DatiAggiuntivi":     m{"ElencoCodiciVersamento": m{"CodiceVersamento": []string{"MU01"}}},
+		}},
+	} {
+		messages := filepath.Join(t.TempDir(), "messages.json")
+		raw, err := json.Marshal(m{operation: service.message})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(messages, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, stack := range stacks {
+			t.Run(operation+"/"+stack.name, func(t *testing.T) {
+				need(t, stack.check)
+				h := &heard{events: map[string]multe.Event{}}
+				answers := callFrom(t, stack.client, h, service.wsdl, service.binding, password, messages)
+				if h.err != nil {
+					t.Fatal(h.err)
+				}
+				f := h.events[operation].Flusso
+				if answers[operation] != "000" || f == nil || f.Creditor != creditor || len(f.Rows) == 0 {
+					t.Errorf("answered %q, heard %+v", answers[operation], h.events[operation].Kind)
+				}
+			})
+		}
+	}
+}
+
 // TestForeignClients calls each operation of our listener from each stack.
 func TestForeignClients(t *testing.T) {
 	operations := []string{"EsitoInserimentoListaDiCarico", "EsitoAggiornaPosizioniDebitorie", "TrasmettiNotifichePagamento",
@@ -92,23 +167,7 @@ func TestForeignClients(t *testing.T) {
 			h := &heard{events: map[string]multe.Event{}}
 			call := func(shown string) map[string]string {
 				t.Helper()
-				// A listener for each round: wrong credentials lock a caller out for a while.
-				server := httptest.NewServer(ppay.NewListener(h, ppay.ListenerConfig{
-					Callers: []ppay.Caller{{User: user, Passwords: []ppay.Secret{ppay.NewSecret(password)}}}}))
-				defer server.Close()
-				args := append(stack.client[1:], abs(t, "../../../wsdl/EPaywso2EntiService.wsdl"), server.URL+"/soap/EPaywso2Enti", user, shown, "testdata/messages.json")
-				cmd := exec.CommandContext(t.Context(), stack.client[0], args...)
-				var stderr bytes.Buffer
-				cmd.Stderr = &stderr
-				out, err := cmd.Output()
-				if err != nil {
-					t.Fatalf("%v\n%s", err, &stderr)
-				}
-				var answers map[string]string
-				if err := json.Unmarshal(out, &answers); err != nil {
-					t.Fatalf("%v: %s", err, out)
-				}
-				return answers
+				return callFrom(t, stack.client, h, "EPaywso2EntiService.wsdl", "{http://www.csi.it/epay/epaywso/epaywso2entisrv}EPaywso2EntiServiceSOAP", shown, "testdata/messages.json")
 			}
 
 			for operation, answer := range call("wrong") {

@@ -1,9 +1,9 @@
 <?php
-// Calls every operation of EPaywso2Enti with PHP's SoapClient, and prints one
-// JSON object: the code of each answer, by operation; or the fault's text.
+// Calls every operation of MESSAGES with PHP's SoapClient, and prints one JSON
+// object: the code of each answer, by operation; or the fault's text.
 //
-// usage: client.php WSDL URL USER PASSWORD MESSAGES (a JSON file: operation -> arguments)
-[, $wsdl, $url, $user, $password, $messages] = $argv;
+// usage: client.php WSDL BINDING URL USER PASSWORD MESSAGES (a JSON file: operation -> arguments)
+[, $wsdl, , $url, $user, $password, $messages] = $argv;
 
 // PHP encodes base64Binary itself.
 function typed($value, $key = '') {
@@ -13,7 +13,7 @@ function typed($value, $key = '') {
         }
         return $value;
     }
-    return $key === 'XML' ? base64_decode($value) : $value;
+    return in_array($key, ['XML', 'FlussoCompleto', 'FlussoRiversamento']) ? base64_decode($value) : $value;
 }
 
 $client = new SoapClient($wsdl, [

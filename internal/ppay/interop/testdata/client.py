@@ -1,7 +1,7 @@
-"""Calls every operation of EPaywso2Enti with zeep, and prints one JSON object:
-the code of each answer, by operation; or the HTTP status if there was none.
+"""Calls every operation of MESSAGES with zeep, and prints one JSON object: the code
+of each answer, by operation; or the HTTP status if there was none.
 
-usage: client.py WSDL URL USER PASSWORD MESSAGES (a JSON file: operation -> arguments)
+usage: client.py WSDL BINDING URL USER PASSWORD MESSAGES (a JSON file: operation -> arguments)
 """
 import base64
 import datetime
@@ -12,7 +12,7 @@ import requests
 import zeep
 from requests.auth import HTTPBasicAuth
 
-wsdl, url, user, password, messages = sys.argv[1:]
+wsdl, binding, url, user, password, messages = sys.argv[1:]
 
 
 def typed(value, key=""):
@@ -21,7 +21,7 @@ def typed(value, key=""):
         return {k: typed(v, k) for k, v in value.items()}
     if isinstance(value, list):
         return [typed(v, key) for v in value]
-    if key == "XML":
+    if key in ("XML", "FlussoCompleto", "FlussoRiversamento"):
         return base64.b64decode(value)
     if key.startswith("DataOra") or key == "RiferimentoDataOraRevoca":
         return datetime.datetime.fromisoformat(value)
@@ -34,7 +34,7 @@ session = requests.Session()
 session.trust_env = False
 session.auth = HTTPBasicAuth(user, password)
 client = zeep.Client(wsdl, transport=zeep.Transport(session=session, timeout=20, operation_timeout=20))
-service = client.create_service("{http://www.csi.it/epay/epaywso/epaywso2entisrv}EPaywso2EntiServiceSOAP", url)
+service = client.create_service(binding, url)
 answers = {}
 with open(messages, encoding="utf-8") as f:
     for operation, arguments in json.load(f).items():
