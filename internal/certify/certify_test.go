@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,6 +77,29 @@ func TestTheReferenceClientAlone(t *testing.T) {
 			dump(t, r, id)
 			t.Errorf("%s is not passed", id)
 		}
+	}
+}
+
+// TestOverTCP is a few rules over sockets, where a connection is really reset and
+// an answer really written twice.
+func TestOverTCP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nobody makes time fly here")
+	}
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDevice(t, nil, bug{})
+	var out bytes.Buffer
+	rules := []string{"C02", "C03", "C08", "C12", "C17", "C27", "C28", "C37", "C38"}
+	r, err := certify.Run(t.Context(), certify.Options{Listener: listener, Operator: d, Rules: rules, Wait: 2 * time.Minute, Offline: time.Minute,
+		Out: &out, Log: slog.New(slog.DiscardHandler)})
+	d.close()
+	if got := with(r, certify.Passed); err != nil || !slices.Equal(got, rules) {
+		dump(t, r, rules...)
+		t.Errorf("passed %v, %v\n%s", got, err, out.String())
 	}
 }
 

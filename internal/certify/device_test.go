@@ -84,8 +84,13 @@ type device struct {
 	turn    chan struct{} // one conversation at a time: to wait for a mutex would stop the time of the bubble
 }
 
+// newDevice returns a device on a network; nil is the machine's own.
 func newDevice(t testing.TB, n *network, b bug) *device {
-	return &device{t: t, dir: t.TempDir(), net: n, bug: b, base: &http.Transport{DialContext: n.dial}, turn: make(chan struct{}, 1)}
+	d := &device{t: t, dir: t.TempDir(), net: n, bug: b, base: &http.Transport{}, turn: make(chan struct{}, 1)}
+	if n != nil {
+		d.base.DialContext = n.dial
+	}
+	return d
 }
 
 // inForce reports whether the bug shows now.
