@@ -283,7 +283,7 @@ func TestSymbolsReadBack(t *testing.T) {
 		file := draw(t, p)
 		for _, dpi := range []float64{203, 300} {
 			t.Run(fmt.Sprintf("%s/%v", name, dpi), func(t *testing.T) {
-				png := run(t, file, "pdftoppm", "-gray", "-png", "-r", fmt.Sprint(dpi))
+				png := run(t, file, "pdftoppm", "-gray", "-r", fmt.Sprint(dpi))
 				got := run(t, png, "zbarimg", "-q", "--raw", "-Sdisable", "-Sqrcode.enable", "-")
 				if string(got) != wantQR+"\n" {
 					t.Errorf("QR code reads %q, want %q", got, wantQR)

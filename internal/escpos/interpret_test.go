@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"regexp"
 	"strconv"
 	"strings"
@@ -335,19 +334,18 @@ func (p *printed) note(what string, data []byte) {
 	p.notes = append(p.notes, b.String())
 }
 
-func (p *printed) png(t *testing.T) []byte {
-	t.Helper()
-	// With a white border: readers want to see the edge of the paper.
+// pgm is the paper as a picture, with a white border: readers want to see its
+// edge.
+func (p *printed) pgm() []byte {
 	const border = 40
-	g := blank(p.dots.Rect.Dx()+2*border, p.dots.Rect.Dy()+2*border)
-	for y := range p.dots.Rect.Dy() {
-		for x := range p.dots.Rect.Dx() {
-			g.SetGray(x+border, y+border, p.dots.GrayAt(x, y))
-		}
+	w, h := p.dots.Rect.Dx(), p.dots.Rect.Dy()
+	out := fmt.Appendf(nil, "P5\n%d %d\n255\n", w+2*border, h+2*border)
+	light := bytes.Repeat([]byte{0xFF}, border*(w+2*border))
+	out = append(out, light...)
+	for y := range h {
+		out = append(out, light[:border]...)
+		out = append(out, p.dots.Pix[y*p.dots.Stride:y*p.dots.Stride+w]...)
+		out = append(out, light[:border]...)
 	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, g); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	return append(out, light...)
 }
