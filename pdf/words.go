@@ -1,10 +1,6 @@
 package pdf
 
-import (
-	"strings"
-
-	"preavviso/internal/texts"
-)
+import "preavviso/internal/texts"
 
 // words are the texts of a document in Italian and, where it has one, in a
 // second language that stands beside it in grey.
@@ -99,9 +95,4 @@ func (s *sheet) both(words words, f face, x, y, w float64, key string, pairs ...
 		s.in(second, func() { y = s.paragraph(g, x, y, w, other) })
 	}
 	return y
-}
-
-// inBoth is a text in both languages on one line, for where no grey is.
-func (w words) inBoth(key string, pairs ...string) string {
-	return strings.TrimSuffix(w.get(key, pairs...)+" / "+w.second(key, pairs...), " / ")
 }
