@@ -298,7 +298,11 @@ func (s service) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("reset")
 	}
 	text, err := json.Marshal(answer)
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(text))}, err
+	kind := "application/json"
+	if status/100 != 2 {
+		kind = "application/problem+json"
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(bytes.NewReader(text))}, err
 }
 
 func newDevice(t *testing.T, dir string, s service) *Device {
@@ -599,3 +603,45 @@ func TestForget(t *testing.T) {
 		t.Error("what was put away is still known")
 	}
 }
+
+// TestAnswersOfOthers: what a guest network or a proxy says is not the service's
+// word, whatever its status and its clock.
+func TestAnswersOfOthers(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		status int
+		header http.Header
+		body   string
+		retry  int  // seconds
+		ok     bool // it is the service's answer
+	}{
+		"a page instead":           {200, http.Header{"Content-Type": {"text/html"}, "Date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}, "<p>Accedi al Wi-Fi</p>", 0, false},
+		"nothing said of the kind": {200, http.Header{}, "{}", 0, false},
+		"the service":              {200, http.Header{"Content-Type": {"application/json; charset=utf-8"}}, "{}", 0, true},
+		"skew without a time":      {401, http.Header{"Content-Type": {"application/problem+json"}}, `{"code":"auth.clock_skew"}`, 0, false},
+		"busy, in seconds":         {503, http.Header{"Content-Type": {"application/problem+json"}, "Retry-After": {"120"}}, `{"code":"unavailable"}`, 120, false},
+		"busy, until an instant":   {503, http.Header{"Content-Type": {"application/problem+json"}, "Retry-After": {"Mon, 23 Nov 2026 10:01:30 GMT"}}, `{"code":"unavailable"}`, 90, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDevice(t, t.TempDir(), nil)
+			d.conn.SetNow(func() time.Time { return now })
+			d.conn.SetTransport(roundTrip(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: c.status, Header: c.header, Body: io.NopCloser(strings.NewReader(c.body))}, nil
+			}))
+			_, err := d.conn.Do("GET", "/v1/state", nil)
+			if (err == nil) != c.ok {
+				t.Fatalf("error = %v", err)
+			}
+			if no, is := errors.AsType[*Refusal](err); is && no.RetryAfter != c.retry {
+				t.Errorf("RetryAfter = %d, want %d", no.RetryAfter, c.retry)
+			}
+			if got := d.conn.Now(); !got.Equal(now) {
+				t.Errorf("the clock went to %v", got)
+			}
+		})
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -137,9 +138,18 @@ func (c *Conn) once(method, path string, body []byte) (answer []byte, again bool
 	if err != nil {
 		return nil, false, fmt.Errorf("client: %w", err)
 	}
+	// A guest network answers 200 with a page of its own: who looks at the status
+	// alone takes it for a receipt, and forgets a slip that nobody has.
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	ok := resp.StatusCode/100 == 2
+	if ok && kind != "application/json" {
+		return nil, false, fmt.Errorf("client: %d with %q is not the service's answer", resp.StatusCode, kind)
+	}
 	middle := sent.Add(c.now().Sub(sent) / 2)
-	c.learn(resp.Header, middle)
-	if resp.StatusCode/100 == 2 {
+	if ok || kind == "application/problem+json" {
+		c.learn(resp.Header, middle)
+	}
+	if ok {
 		return answer, false, nil
 	}
 	var p struct {
@@ -147,8 +157,7 @@ func (c *Conn) once(method, path string, body []byte) (answer []byte, again bool
 		ServerTime                     time.Time `json:"server_time"`
 	}
 	_ = json.Unmarshal(answer, &p) // an answer of some proxy has no code
-	retry, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-	r := &Refusal{Status: resp.StatusCode, Code: p.Code, Detail: p.Detail, Trace: p.Trace, RetryAfter: max(0, retry)}
+	r := &Refusal{Status: resp.StatusCode, Code: p.Code, Detail: p.Detail, Trace: p.Trace, RetryAfter: c.retryAfter(resp.Header)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch p.Code {
@@ -156,15 +165,27 @@ func (c *Conn) once(method, path string, body []byte) (answer []byte, again bool
 		c.challenge = p.Challenge
 		again = p.Challenge != ""
 	case "auth.clock_skew", "auth.expired":
-		c.offset = p.ServerTime.Sub(middle)
-		again = !p.ServerTime.IsZero()
+		if again = !p.ServerTime.IsZero(); again {
+			c.offset = p.ServerTime.Sub(middle)
+		}
 	case "auth.replayed":
 		again = true // the network delivered it twice; the first may have been lost
 	}
 	return nil, again, r
 }
 
-// learn reads what every answer tells.
+// retryAfter reads Retry-After in both its forms (RFC 9110 §10.2.3), in seconds;
+// 0 is none.
+func (c *Conn) retryAfter(h http.Header) int {
+	word := h.Get("Retry-After")
+	if at, err := http.ParseTime(word); err == nil {
+		return max(0, int(at.Sub(c.Now()).Seconds()))
+	}
+	n, _ := strconv.Atoi(word)
+	return max(0, n)
+}
+
+// learn reads what every answer of the service tells.
 func (c *Conn) learn(h http.Header, middle time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

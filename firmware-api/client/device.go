@@ -23,6 +23,8 @@ const (
 	// in step when the network comes back.
 	firstPause = 500 * time.Millisecond
 	maxPause   = 30 * time.Second
+	// maxRetryAfter bounds the pause that a service may ask for: a warden waits.
+	maxRetryAfter = 5 * time.Minute
 	// compactAbove is when the journal is rewritten: 1 MiB is a busy week.
 	compactAbove = 1 << 20
 )
@@ -584,9 +586,9 @@ func (d *Device) call(method, path string, body []byte) ([]byte, error) {
 		}
 		wait := time.Duration(mathrand.Int64N(int64(pause)))
 		if answered {
-			wait += time.Duration(no.RetryAfter) * time.Second
+			wait += min(time.Duration(no.RetryAfter)*time.Second, maxRetryAfter)
 		}
-		d.sleep(min(wait, maxPause))
+		d.sleep(wait)
 		pause = min(2*pause, maxPause)
 	}
 }

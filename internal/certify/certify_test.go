@@ -67,19 +67,6 @@ func TestTheReferenceClientPasses(t *testing.T) {
 	}
 }
 
-// TestTheReferenceClientAlone is the reference client without the guard that this
-// test's device puts around it. What it still gets wrong is listed, and no more.
-func TestTheReferenceClientAlone(t *testing.T) {
-	known := []string{"C13"} // client.Conn takes any 2xx for the service's
-	r := session(t, bug{bare: true})
-	for _, id := range slices.Concat(with(r, certify.Failed), with(r, certify.NotRun)) {
-		if !slices.Contains(known, id) {
-			dump(t, r, id)
-			t.Errorf("%s is not passed", id)
-		}
-	}
-}
-
 // TestOverTCP is a few rules over sockets, where a connection is really reset and
 // an answer really written twice.
 func TestOverTCP(t *testing.T) {

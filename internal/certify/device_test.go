@@ -100,17 +100,6 @@ func (d *device) inForce() bool {
 	return d.bug.during == d.rule
 }
 
-// guarded refuses what a network put in place of the service's answer.
-type guarded struct{ next http.RoundTripper }
-
-func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := g.next.RoundTrip(req)
-	if err == nil && resp.StatusCode/100 == 2 && !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		return nil, errors.Join(errors.New("not an answer of the service"), resp.Body.Close())
-	}
-	return resp, err
-}
-
 // buggy is the transport of a device with a bug.
 type buggy struct {
 	d    *device
@@ -126,14 +115,10 @@ func (b buggy) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (d *device) transport() http.RoundTripper {
-	if d.bug.bare {
+	if d.bug.transport == nil {
 		return d.base
 	}
-	good := http.RoundTripper(guarded{d.base})
-	if d.bug.transport == nil {
-		return good
-	}
-	return buggy{d, good, d.bug.transport(d, good)}
+	return buggy{d, d.base, d.bug.transport(d, d.base)}
 }
 
 func (d *device) open() {
