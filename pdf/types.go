@@ -50,10 +50,11 @@ type typeCase struct {
 // numbers keeps its references.
 const firstFont = 5
 
-// common are the characters of nearly every notice. What needs others gets the
-// larger type case: three times the bytes, and the fonts are most of a file.
+// common are the characters of nearly every notice, in the languages that
+// notices have. What needs others is drawn again with the larger type case: twice
+// the bytes, and the fonts are most of a file.
 func common(r rune) bool {
-	return r >= 0x20 && r <= 0x7E || strings.ContainsRune("ÀÈÉÌÒÙàèéìòù€–—’“”«»…·º°ª", r)
+	return r >= 0x20 && r <= 0x7E || strings.ContainsRune("ÀÈÉÌÒÙàèéìòù€–—’“”«»…·º°ªÄÖÜäöüßÇçÊêËëÎîÏïÔôÛûČčŠšŽž", r)
 }
 
 var (
