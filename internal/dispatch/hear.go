@@ -51,7 +51,7 @@ func (b book) stray(e multe.Esito) error {
 	if err != nil {
 		return err
 	}
-	return b.once(kindUnknownBatch, plain(string(e.Batch)))
+	return b.once(kindUnknownBatch, multe.Subject(string(e.Batch)))
 }
 
 // heardWhole hears an esito about a list that failed as a whole.
@@ -130,7 +130,7 @@ func (b book) heardOne(batch multe.Batch, ch multe.Change, o multe.Outcome, said
 	case o.Verdict == multe.VerdictLater:
 		return b.retry(ch, o.Code, laterPosition)
 	case o.Verdict == multe.VerdictFix:
-		if err := b.report(kindFix, plain(o.Code)); err != nil {
+		if err := b.report(kindFix, multe.Subject(o.Code)); err != nil {
 			return err
 		}
 		return b.retry(ch, o.Code, fix)
@@ -403,7 +403,7 @@ func (b book) requestRefused(ch multe.Change, o multe.Outcome) error {
 	if err := b.void(ch, o.Code); err != nil {
 		return err
 	}
-	return b.report(kindRequestRefused, plain(o.Code))
+	return b.report(kindRequestRefused, multe.Subject(o.Code))
 }
 
 // void puts the code of ch out of use where its state lets it.

@@ -187,7 +187,7 @@ func (b book) spend(batch multe.Batch, code string, pause backoff, kind string) 
 	if err := b.postpone(batch, code, pause); err != nil {
 		return err
 	}
-	return b.report(kind, string(batch.Operation)+"-"+plain(code)) // one for each cause, not for each batch
+	return b.report(kind, string(batch.Operation)+"-"+multe.Subject(code)) // one for each cause, not for each batch
 }
 
 // notSent takes the attempt back.

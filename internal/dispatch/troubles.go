@@ -1,7 +1,5 @@
 package dispatch
 
-import "strings"
-
 // The troubles a person is told about. The strings are stored and never change
 // meaning.
 const (
@@ -57,18 +55,4 @@ var details = map[string]string{
 	kindFix:            "PiemontePAY non può elaborare alcune posizioni per un errore di configurazione, con il codice indicato (spesso manca l'accertamento dell'anno in corso). Il servizio le ripropone da solo a intervalli crescenti. Correggere la configurazione con l'ufficio ragioneria e PiemontePAY.",
 	kindAlreadyPaid:    "PiemontePAY dichiara già pagata la posizione, ma la notifica del pagamento non è ancora arrivata. Di solito arriva in giornata e questa segnalazione si chiude da sola. Se resta aperta il giorno dopo, verificare il pagamento sul portale.",
 	kindAlreadyVoid:    "PiemontePAY dichiara annullata la posizione: il preavviso non è più pagabile e non può essere riattivato. Verificare chi l'ha annullata; se la sanzione è ancora dovuta serve un nuovo avviso.",
-}
-
-// maxSubject keeps the id of a discrepancy within its 120 characters.
-const maxSubject = 80
-
-// plain makes plain ASCII of what a stranger may have written.
-func plain(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '.' {
-			return r
-		}
-		return '_'
-	}, s)
-	return s[:min(len(s), maxSubject)]
 }

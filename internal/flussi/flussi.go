@@ -269,19 +269,19 @@ func (h hearing) review(iuv string, news bool) error {
 	return nil
 }
 
-func sentence(kind, about string) string { return fmt.Sprintf(details[kind], subject(about)) }
+func sentence(kind, about string) string { return fmt.Sprintf(details[kind], multe.Subject(about)) }
 
 // set opens or closes a trouble. One that was closed stays so unless there is
 // news, and one that is open is not counted again.
 func (h hearing) set(kind, about, detail string, wrong, news bool) error {
-	d, err := h.tx.Discrepancy(h.reports, multe.NewDiscrepancy("", kind, subject(about), "", time.Time{}).ID)
+	d, err := h.tx.Discrepancy(h.reports, multe.NewDiscrepancy("", kind, multe.Subject(about), "", time.Time{}).ID)
 	known := err == nil
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return err
 	}
 	switch {
 	case wrong && (!known || !d.Open && news || d.Open && d.Detail != detail):
-		return store.Report(h.tx, h.reports, kind, subject(about), detail, h.at)
+		return store.Report(h.tx, h.reports, kind, multe.Subject(about), detail, h.at)
 	case !wrong && known && d.Open:
 		return h.tx.PutDiscrepancy(d.Close(h.at))
 	}
@@ -396,7 +396,7 @@ func (f *Flussi) overdue(ctx context.Context, c multe.Creditor, page []multe.Pay
 			if lines, _ := g.about(p); len(lines) > 0 {
 				continue
 			}
-			_, err = r.Discrepancy(c.ID, multe.NewDiscrepancy("", kindNoFlow, subject(p.IUV), "", time.Time{}).ID)
+			_, err = r.Discrepancy(c.ID, multe.NewDiscrepancy("", kindNoFlow, multe.Subject(p.IUV), "", time.Time{}).ID)
 			if errors.Is(err, fault.NotFound) {
 				missing = append(missing, p.IUV)
 			} else if err != nil {

@@ -2,7 +2,6 @@ package flussi
 
 import (
 	"fmt"
-	"strings"
 
 	"preavviso/internal/multe"
 )
@@ -54,18 +53,4 @@ func totals(f multe.Flusso) string {
 }
 
 // name is what a flow is called in a sentence.
-func name(f multe.Flusso) string { return subject(f.Name) }
-
-// maxSubject keeps the id of a discrepancy within its 120 characters.
-const maxSubject = 80
-
-// subject makes plain ASCII of what a stranger may have written.
-func subject(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '.' {
-			return r
-		}
-		return '_'
-	}, s)
-	return s[:min(len(s), maxSubject)]
-}
+func name(f multe.Flusso) string { return multe.Subject(f.Name) }

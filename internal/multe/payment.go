@@ -1,6 +1,7 @@
 package multe
 
 import (
+	"strings"
 	"time"
 
 	"preavviso/internal/avviso"
@@ -154,6 +155,21 @@ type Discrepancy struct {
 	Opened   time.Time
 	Changed  time.Time
 	Version  uint64
+}
+
+// maxSubject keeps the id of a discrepancy within its 120 characters.
+const maxSubject = 80
+
+// Subject makes a subject of what a stranger may have written: plain ASCII, and
+// not too long.
+func Subject(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '.' {
+			return r
+		}
+		return '_'
+	}, s)
+	return s[:min(len(s), maxSubject)]
 }
 
 // NewDiscrepancy returns the first sighting of a trouble.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"preavviso/internal/fault"
@@ -362,7 +361,7 @@ func (h hearing) audit(action string, p multe.PositionID, subject, from, to stri
 // report tells a person. It is only called for what is new, so that a message
 // heard twice is told once.
 func (h hearing) report(kind, about string) error {
-	return store.Report(h.tx, h.reports, kind, subject(about), details[kind], h.at)
+	return store.Report(h.tx, h.reports, kind, multe.Subject(about), details[kind], h.at)
 }
 
 // once tells a person what is true of the message whenever it is heard.
@@ -387,19 +386,5 @@ func (h hearing) close(kind, about string) error {
 }
 
 func id(kind, about string) string {
-	return multe.NewDiscrepancy("", kind, subject(about), "", time.Time{}).ID
-}
-
-// maxSubject keeps the id of a discrepancy within its 120 characters.
-const maxSubject = 80
-
-// subject makes plain ASCII of what a stranger may have written.
-func subject(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '.' {
-			return r
-		}
-		return '_'
-	}, s)
-	return s[:min(len(s), maxSubject)]
+	return multe.NewDiscrepancy("", kind, multe.Subject(about), "", time.Time{}).ID
 }

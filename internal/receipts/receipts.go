@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"preavviso/internal/fault"
@@ -197,28 +196,14 @@ func (h hearing) audit(action, iuv, what string) (linked bool, err error) {
 
 // report tells a person.
 func (h hearing) report(kind, about string) error {
-	return store.Report(h.tx, h.reports, kind, subject(about), details[kind], h.at)
+	return store.Report(h.tx, h.reports, kind, multe.Subject(about), details[kind], h.at)
 }
 
 // once tells a person what is true of a message whenever it is heard.
 func (h hearing) once(kind, about string) error {
-	_, err := h.tx.Discrepancy(h.reports, multe.NewDiscrepancy("", kind, subject(about), "", h.at).ID)
+	_, err := h.tx.Discrepancy(h.reports, multe.NewDiscrepancy("", kind, multe.Subject(about), "", h.at).ID)
 	if errors.Is(err, fault.NotFound) {
 		return h.report(kind, about)
 	}
 	return err
-}
-
-// maxSubject keeps the id of a discrepancy within its 120 characters.
-const maxSubject = 80
-
-// subject makes plain ASCII of what a stranger may have written.
-func subject(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '.' {
-			return r
-		}
-		return '_'
-	}, s)
-	return s[:min(len(s), maxSubject)]
 }
