@@ -91,15 +91,9 @@ func New(s store.Store, g Gateway, now func() time.Time, random io.Reader, o Opt
 // platform that does not answer is no error, its batches just wait. One
 // creditor's trouble does not stop the others.
 func (d *Dispatch) Submit(ctx context.Context) (more bool, err error) {
-	var creditors []multe.Creditor
-	err = d.store.View(ctx, func(r store.Reader) error {
-		creditors = nil
-		return store.Each(func(after multe.CreditorID) ([]multe.Creditor, error) { return r.Creditors(after, store.MaxPage) },
-			func(c multe.Creditor) multe.CreditorID { return c.ID },
-			func(c multe.Creditor) error { creditors = append(creditors, c); return nil })
-	})
+	creditors, err := store.AllCreditors(ctx, d.store)
 	if err != nil {
-		return false, fmt.Errorf("listing creditors: %w", err)
+		return false, err
 	}
 	var errs []error
 	for _, c := range creditors {

@@ -336,7 +336,7 @@ const maxIUV = 300
 func (f *Flussi) Overdue(ctx context.Context) (more bool, err error) {
 	now := f.now()
 	until := multe.Instant(now.AddDate(0, 0, -f.days))
-	creditors, err := f.creditors(ctx)
+	creditors, err := store.AllCreditors(ctx, f.store)
 	if err != nil {
 		return false, err
 	}
@@ -363,20 +363,6 @@ func (f *Flussi) Overdue(ctx context.Context) (more bool, err error) {
 		}
 	}
 	return false, nil
-}
-
-func (f *Flussi) creditors(ctx context.Context) ([]multe.Creditor, error) {
-	var all []multe.Creditor
-	err := f.store.View(ctx, func(r store.Reader) error {
-		all = nil
-		return store.Each(func(after multe.CreditorID) ([]multe.Creditor, error) { return r.Creditors(after, store.MaxPage) },
-			func(c multe.Creditor) multe.CreditorID { return c.ID },
-			func(c multe.Creditor) error { all = append(all, c); return nil })
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing creditors: %w", err)
-	}
-	return all, nil
 }
 
 // overdue looks at one page of payments, and writes only if one of them is

@@ -85,15 +85,9 @@ func (p *Pool) Stock(ctx context.Context, c multe.CreditorID) (Stock, error) {
 // answer is not asked again, and never more than the target is outstanding. One
 // creditor's trouble does not stop the others.
 func (p *Pool) Replenish(ctx context.Context) (more bool, err error) {
-	var creditors []multe.Creditor
-	err = p.store.View(ctx, func(r store.Reader) error {
-		creditors = nil
-		return store.Each(func(after multe.CreditorID) ([]multe.Creditor, error) { return r.Creditors(after, store.MaxPage) },
-			func(c multe.Creditor) multe.CreditorID { return c.ID },
-			func(c multe.Creditor) error { creditors = append(creditors, c); return nil })
-	})
+	creditors, err := store.AllCreditors(ctx, p.store)
 	if err != nil {
-		return false, fmt.Errorf("listing creditors: %w", err)
+		return false, err
 	}
 	var errs []error
 	requested := 0

@@ -34,6 +34,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -198,6 +199,22 @@ func Each[T, C any](next func(after C) ([]T, error), cursor func(T) C, fn func(T
 		}
 		after = cursor(page[len(page)-1])
 	}
+}
+
+// AllCreditors lists every creditor. They are few: a supplier serves hundreds of
+// towns at most.
+func AllCreditors(ctx context.Context, s Store) ([]multe.Creditor, error) {
+	var creditors []multe.Creditor
+	err := s.View(ctx, func(r Reader) error {
+		creditors = nil
+		return Each(func(after multe.CreditorID) ([]multe.Creditor, error) { return r.Creditors(after, MaxPage) },
+			func(c multe.Creditor) multe.CreditorID { return c.ID },
+			func(c multe.Creditor) error { creditors = append(creditors, c); return nil })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing creditors: %w", err)
+	}
+	return creditors, nil
 }
 
 // Report opens a discrepancy, or counts it up if it is known. It belongs in the
