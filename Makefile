@@ -44,7 +44,7 @@ fuzz: setup ## every fuzz target for FUZZTIME each
 
 .PHONY: soak
 soak: setup ## the long tests: many more kills and seeds
-	PREAVVISO_TEST_SOAK=1 go test -race -timeout 60m -count 1 ./cmd/palmare ./internal/demo ./internal/dispatch ./internal/store/boltstore ./pdf
+	PREAVVISO_TEST_SOAK=1 go test -race -timeout 60m -count 1 ./internal/app ./internal/demo ./internal/dispatch ./pdf ./cmd/palmare
 
 .PHONY: docs
 docs: setup ## pictures of every print into internal/docs/prints
