@@ -87,22 +87,33 @@ func runExport(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client, err := o.client()
+	resp, err := o.send(req)
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, "export.unreachable", "Il servizio non risponde all'indirizzo indicato.", err)
-	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return problem(resp)
-	}
 	if o.out == "-" {
 		return copyWhole(stdout, resp)
 	}
 	return writeWhole(o.out, func(w io.Writer) error { return copyWhole(w, resp) })
+}
+
+// send makes a request of the office's API and returns its answer if that is 200;
+// the caller closes the body.
+func (o exportOptions) send(req *http.Request) (*http.Response, error) {
+	client, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, "export.unreachable", "Il servizio non risponde all'indirizzo indicato.", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, problem(resp)
+	}
+	return resp, nil
 }
 
 func (o exportOptions) request(ctx context.Context) (*http.Request, error) {

@@ -233,18 +233,11 @@ func (o exportOptions) post(ctx context.Context, path string, body, answer any) 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	client, err := o.client()
+	resp, err := o.send(req)
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, "export.unreachable", "Il servizio non risponde all'indirizzo indicato.", err)
-	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return problem(resp)
-	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxOffice)).Decode(answer); err != nil {
 		return fault.Wrap(fault.Unavailable, "export.incomplete", "La risposta non è arrivata per intero: ripetere.", err)
 	}
