@@ -23,7 +23,7 @@ const anyone = "*"
 
 // What several packages may import.
 const (
-	useCase = "internal/fault internal/multe internal/avviso internal/store"
+	useCase = "internal/fault internal/multe internal/avviso internal/store internal/cds"
 	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox internal/flussi"
 )
 

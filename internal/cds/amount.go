@@ -115,3 +115,15 @@ func (f Fine) Notified(p Policy, notified multe.Day, costs multe.Cents) []multe.
 		multe.Step{Cents: f.Reduced + costs, LastDay: Deadline(notified, ReducedDays, p.Patron)},
 		multe.Step{Cents: f.Late + costs})
 }
+
+// PolicyOn returns what a creditor has decided for violations and notifications
+// of a day.
+func PolicyOn(c multe.Creditor, d multe.Day) (Policy, error) {
+	m := c.PolicyOn(d)
+	patron, err := ParsePatron(m.Patron)
+	if err != nil {
+		return Policy{}, err
+	}
+	p := Policy{Patron: patron, Slip: Term(m.Slip), NoSlipDiscount: m.NoSlipDiscount, Discount: Term(m.Discount)}
+	return p, p.Validate()
+}

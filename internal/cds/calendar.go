@@ -146,10 +146,7 @@ func Deadline(from multe.Day, days int, p Patron) multe.Day {
 
 // Term is how long something is granted. The zero Term means the
 // [DiscountDays] of the law.
-type Term struct {
-	Days    int  `json:"days"`
-	Working bool `json:"working,omitzero"` // Sundays and holidays are not counted; Saturdays are
-}
+type Term multe.Term
 
 // LastDay returns the last day of the term; from is not counted.
 func (t Term) LastDay(from multe.Day, p Patron) multe.Day {

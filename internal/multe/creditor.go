@@ -78,10 +78,24 @@ const (
 )
 
 // Policy is a choice of the creditor, in force from a day on.
+//
+// What it says about terms is left empty by a creditor that follows the law; see
+// package cds, which reads it.
 type Policy struct {
 	From   Day
 	Debtor DebtorPolicy
 	Amount AmountPolicy
+
+	Patron         string `json:",omitzero"` // day of the patron saint, "06-24"; "" is not counted as a holiday
+	Slip           Term   `json:",omitzero"` // of the discount on a preavviso, from the day of the violation
+	NoSlipDiscount bool   `json:",omitzero"` // the preavviso shows only the minimum
+	Discount       Term   `json:",omitzero"` // of the discount on a verbale, from its notification
+}
+
+// Term is how long something is granted. The zero Term is what the law says.
+type Term struct {
+	Days    int  `json:"days"`
+	Working bool `json:"working,omitzero"` // Sundays and holidays are not counted; Saturdays are
 }
 
 // DefaultPolicy applies before the first Policy of a creditor.

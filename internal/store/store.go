@@ -102,6 +102,13 @@ type Reader interface {
 	// VerbaliOf lists those that a device issued, by id.
 	VerbaliOf(c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
 
+	// VerbaliByPlate lists those of a plate, by id.
+	VerbaliByPlate(c multe.CreditorID, plate multe.Plate, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+	// VerbaliIn lists those in a state, by id.
+	VerbaliIn(c multe.CreditorID, s multe.VerbaleState, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+	// CountVerbali counts the verbali of a creditor by state; absent means none.
+	CountVerbali(c multe.CreditorID) (map[multe.VerbaleState]int, error)
+
 	Change(c multe.CreditorID, id multe.ChangeID) (multe.Change, error)
 	// ChangesOf lists the changes of a position by Seq, greater than after.
 	ChangesOf(c multe.CreditorID, p multe.PositionID, after int, limit int) ([]multe.Change, error)
@@ -141,6 +148,10 @@ type Reader interface {
 	// those that are gone.
 	FlussoLinesOf(c multe.CreditorID, iuv string, limit int) ([]multe.FlussoLine, error)
 
+	Document(c multe.CreditorID, kind multe.DocumentKind, n uint64) (multe.Document, error)
+	// LastDocument is the one that was put last, in force or not.
+	LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error)
+
 	// Message reads one message of any creditor: it is stored before anybody
 	// knows whose it is.
 	Message(id multe.MessageID) (multe.Message, error)
@@ -177,6 +188,8 @@ type Tx interface {
 	PutExpiry(multe.Expiry) error
 	PutFlusso(multe.Flusso) error
 	PutFlussoLine(multe.FlussoLine) error
+	// PutDocument adds a document; one that is there is never changed.
+	PutDocument(multe.Document) error
 	PutMessage(multe.Message) error
 	PutDiscrepancy(multe.Discrepancy) error
 	// AppendAudit adds a line to the history and gives it its Seq.
@@ -229,4 +242,14 @@ func Report(tx Tx, c multe.CreditorID, kind, subject, detail string, at time.Tim
 		return tx.PutDiscrepancy(d)
 	}
 	return err
+}
+
+// DocumentOn returns the document of a kind that is in force on a day. None is a
+// fault.NotFound.
+func DocumentOn(r Reader, c multe.CreditorID, kind multe.DocumentKind, day multe.Day) (multe.Document, error) {
+	d, err := r.LastDocument(c, kind)
+	for err == nil && d.From.Compare(day) > 0 {
+		d, err = r.Document(c, kind, d.N-1)
+	}
+	return d, err
 }

@@ -35,8 +35,9 @@ import (
 
 const (
 	// schema counts the changes of what the buckets mean. A file with a higher
-	// one was written by a newer program.
-	schema = 1
+	// one was written by a newer program; in one with a lower one the indexes are
+	// made anew. 2: verbali by plate and by state.
+	schema = 2
 
 	// maxGroup bounds the updates of one commit: beyond it the cost of the disk
 	// is already shared out to nothing, and the first one in waits for the last.
@@ -166,17 +167,34 @@ func prepare(db *bolt.DB, path string) error {
 		if err != nil {
 			return err
 		}
-		if b := meta.Get(schemaKey); b != nil && number(b) != schema {
+		written := number(meta.Get(schemaKey))
+		if written > schema {
 			return fault.Wrap(fault.Invalid, "store.newer_schema", "L'archivio è stato scritto da una versione più recente del programma: usare quella.",
-				fmt.Errorf("%s: schema %d, want %d", path, number(b), schema))
+				fmt.Errorf("%s: schema %d, want %d", path, written, schema))
 		}
-		names := []string{tallies}
+		derived := []string{tallies}
 		for _, t := range tables {
-			names = append(names, t.buckets()...)
+			names := t.buckets()
+			if _, err := tx.CreateBucketIfNotExists([]byte(names[0])); err != nil {
+				return err
+			}
+			derived = append(derived, names[1:]...)
 		}
-		for _, name := range names {
+		for _, name := range derived {
+			if written < schema {
+				if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
+					return err
+				}
+			}
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
+			}
+		}
+		if written < schema {
+			for _, t := range tables {
+				if err := t.reindex(tx); err != nil {
+					return err
+				}
 			}
 		}
 		return meta.Put(schemaKey, binary.BigEndian.AppendUint64(nil, schema))

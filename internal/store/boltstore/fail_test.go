@@ -405,7 +405,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, "store.locked", fault.Unavailable},
 		{"a newer schema", func(t *testing.T, path string) {
 			edit(t, path, func(tx *bolt.Tx) error {
-				return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{0, 0, 0, 0, 0, 0, 0, 2})
+				return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte{0, 0, 0, 0, 0, 0, 1, 0})
 			})
 		}, "store.newer_schema", fault.Invalid},
 		{"another program's bbolt file", func(t *testing.T, path string) {

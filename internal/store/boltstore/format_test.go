@@ -31,6 +31,10 @@ func TestStoredFormIsPinned(t *testing.T) {
 	pin(t, `{"ID":"C","Name":"N","Settore":"S","Info":"I","CBILL":"B","CodiceVersamento":"V","Postal":{"Number":"1","Holder":"H","Authorization":"A"},"PoolLow":1,"PoolTarget":2,"Policies":[{"From":"2026-01-02","Debtor":"reset","Amount":"one-code"}],"Version":3,"Changed":`+when+`}`,
 		multe.Creditor{ID: "C", Name: "N", Settore: "S", Info: "I", CBILL: "B", CodiceVersamento: "V", Postal: &multe.PostalAccount{Number: "1", Holder: "H", Authorization: "A"},
 			PoolLow: 1, PoolTarget: 2, Policies: []multe.Policy{{From: multe.Day{Year: 2026, Month: 1, Day: 2}, Debtor: "reset", Amount: "one-code"}}, Version: 3, Changed: at})
+	pin(t, `{"ID":"C","Name":"","Settore":"","Info":"","CBILL":"","CodiceVersamento":"","Postal":null,"PoolLow":0,"PoolTarget":0,"Policies":[{"From":"2026-03-01","Debtor":"reset","Amount":"one-code","Patron":"06-24","Slip":{"days":7,"working":true},"NoSlipDiscount":true,"Discount":{"days":30}}],"Version":3,"Changed":`+when+`}`,
+		multe.Creditor{ID: "C", Policies: []multe.Policy{{From: multe.DayOf(at), Debtor: "reset", Amount: "one-code", Patron: "06-24", Slip: multe.Term{Days: 7, Working: true}, NoSlipDiscount: true, Discount: multe.Term{Days: 30}}}, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Kind":"texts","N":2,"From":"2026-03-01","Type":"text/plain","Body":"PGEvPg==","Digest":"`+dHex+`","Actor":"operator:O","At":`+when+`}`,
+		multe.Document{Creditor: "C", Kind: multe.DocumentTexts, N: 2, From: multe.DayOf(at), Type: "text/plain", Body: []byte("<a/>"), Digest: d, Actor: "operator:O", At: at})
 	pin(t, `{"Creditor":"C","ID":"O","Name":"N","Token":"`+dHex+`","Version":3,"Changed":`+when+`}`,
 		multe.Operator{Creditor: "C", ID: "O", Name: "N", Token: d, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"invited","Invite":"`+dHex+`","InviteBy":`+when+`,"Token":"","Version":3,"Changed":`+when+`}`,

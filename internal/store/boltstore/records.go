@@ -82,7 +82,10 @@ var verbali = &table[multe.Verbale]{
 	name:    "verbale",
 	key:     func(v multe.Verbale) key { return keyOf(string(v.Creditor), string(v.Slip.ID)) },
 	version: func(v multe.Verbale) uint64 { return v.Version },
-	indexes: []*index[multe.Verbale]{verbalePosition, verbaleRegister, verbaleDevice},
+	indexes: []*index[multe.Verbale]{verbalePosition, verbaleRegister, verbaleDevice, verbalePlate, verbaleState},
+	tally: func(v multe.Verbale) []key {
+		return []key{keyOf("verbale.state", string(v.Creditor), string(v.State))}
+	},
 }
 
 var verbalePosition = &index[multe.Verbale]{name: "verbale.position", unique: true, key: func(v multe.Verbale) key {
@@ -98,6 +101,14 @@ var verbaleRegister = &index[multe.Verbale]{name: "verbale.register", unique: tr
 
 var verbaleDevice = &index[multe.Verbale]{name: "verbale.device", key: func(v multe.Verbale) key {
 	return keyOf(string(v.Creditor), string(v.Device), string(v.Slip.ID))
+}}
+
+var verbalePlate = &index[multe.Verbale]{name: "verbale.plate", key: func(v multe.Verbale) key {
+	return keyOf(string(v.Creditor), string(v.Slip.Plate), string(v.Slip.ID))
+}}
+
+var verbaleState = &index[multe.Verbale]{name: "verbale.state", key: func(v multe.Verbale) key {
+	return keyOf(string(v.Creditor), string(v.State), string(v.Slip.ID))
 }}
 
 var changes = &table[multe.Change]{
@@ -199,6 +210,19 @@ var flussoLineIUV = &index[multe.FlussoLine]{name: "flusso.line.iuv", key: func(
 	return keyOf(string(l.Creditor), l.IUV, string(l.Flusso)).number(uint64(l.N))
 }}
 
+// documents are numbered without a gap, so their count is the number of the last.
+var documents = &table[multe.Document]{
+	name: "document",
+	key: func(d multe.Document) key {
+		return keyOf(string(d.Creditor), string(d.Kind)).number(d.N)
+	},
+	tally: func(d multe.Document) []key { return []key{documentCount(d.Creditor, d.Kind)} },
+}
+
+func documentCount(c multe.CreditorID, kind multe.DocumentKind) key {
+	return keyOf("document", string(c), string(kind))
+}
+
 var messages = &table[multe.Message]{
 	name:    "message",
 	key:     func(m multe.Message) key { return keyOf(string(m.ID)) },
@@ -255,8 +279,9 @@ func digestKey(d multe.Digest) key {
 // tables are all of them, for what is done to each.
 var tables = []interface {
 	buckets() []string
+	reindex(tx *bolt.Tx) error
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, messages, discrepancies, audit}
+}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, documents, messages, discrepancies, audit}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}
@@ -322,26 +347,26 @@ func (r reader) CodesOf(c multe.CreditorID, d multe.DeviceID, s multe.CodeState,
 }
 
 func (r reader) CountCodesOf(c multe.CreditorID, d multe.DeviceID) (map[multe.CodeState]int, error) {
-	return r.countCodes("code.device", string(c), string(d))
+	return counts[multe.CodeState](r, "code.device", string(c), string(d))
 }
 
 func (r reader) CountCodes(c multe.CreditorID) (map[multe.CodeState]int, error) {
-	return r.countCodes("code.state", string(c))
+	return counts[multe.CodeState](r, "code.state", string(c))
 }
 
-// countCodes reads the tallies under a prefix; the rest of their keys is a state.
-func (r reader) countCodes(parts ...string) (map[multe.CodeState]int, error) {
+// counts reads the tallies under a prefix; the rest of their keys is a state.
+func counts[S ~string](r reader, parts ...string) (map[S]int, error) {
 	prefix := keyOf(parts...)
 	if prefix.err != nil {
 		return nil, prefix.err
 	}
-	counts := map[multe.CodeState]int{}
+	sums := map[S]int{}
 	cur := r.tx.Bucket([]byte(tallies)).Cursor()
 	for k, v := cur.Seek(prefix.b); bytes.HasPrefix(k, prefix.b); k, v = cur.Next() {
 		state := k[len(prefix.b) : len(k)-1] // without its NUL
-		counts[multe.CodeState(state)] = int(number(v))
+		sums[S(state)] = int(number(v))
 	}
-	return counts, nil
+	return sums, nil
 }
 
 func (r reader) Lease(c multe.CreditorID, d multe.DeviceID, id multe.LeaseID) (multe.Lease, error) {
@@ -447,6 +472,30 @@ func (r reader) FlussoLinesOf(c multe.CreditorID, iuv string, limit int) ([]mult
 	return flussoLines.list(r.tx, flussoLineIUV, prefix, prefix, limit)
 }
 
+func (r reader) VerbaliByPlate(c multe.CreditorID, plate multe.Plate, after multe.VerbaleID, limit int) ([]multe.Verbale, error) {
+	return verbali.list(r.tx, verbalePlate, keyOf(string(c), string(plate)), keyOf(string(c), string(plate), string(after)), limit)
+}
+
+func (r reader) VerbaliIn(c multe.CreditorID, s multe.VerbaleState, after multe.VerbaleID, limit int) ([]multe.Verbale, error) {
+	return verbali.list(r.tx, verbaleState, keyOf(string(c), string(s)), keyOf(string(c), string(s), string(after)), limit)
+}
+
+func (r reader) CountVerbali(c multe.CreditorID) (map[multe.VerbaleState]int, error) {
+	return counts[multe.VerbaleState](r, "verbale.state", string(c))
+}
+
+func (r reader) Document(c multe.CreditorID, kind multe.DocumentKind, n uint64) (multe.Document, error) {
+	return documents.get(r.tx, keyOf(string(c), string(kind)).number(n))
+}
+
+func (r reader) LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error) {
+	k := documentCount(c, kind)
+	if k.err != nil {
+		return multe.Document{}, k.err
+	}
+	return r.Document(c, kind, r.tally(k))
+}
+
 func (r reader) Message(id multe.MessageID) (multe.Message, error) {
 	return messages.get(r.tx, keyOf(string(id)))
 }
@@ -487,6 +536,7 @@ func (w *txn) PutRevocation(r multe.Revocation) error   { return revocations.put
 func (w *txn) PutExpiry(e multe.Expiry) error           { return expiries.put(w, e) }
 func (w *txn) PutFlusso(f multe.Flusso) error           { return flussi.put(w, f) }
 func (w *txn) PutFlussoLine(l multe.FlussoLine) error   { return flussoLines.put(w, l) }
+func (w *txn) PutDocument(d multe.Document) error       { return documents.put(w, d) }
 func (w *txn) PutMessage(m multe.Message) error         { return messages.put(w, m) }
 func (w *txn) PutDiscrepancy(d multe.Discrepancy) error { return discrepancies.put(w, d) }
 

@@ -30,6 +30,25 @@ type index[T any] struct {
 	key    func(T) key // the nil key: the record is not in the index
 }
 
+// reindex writes the rows of every index and the tallies anew, from the records:
+// the tallies and the indexes' buckets are empty.
+func (t *table[T]) reindex(tx *bolt.Tx) error {
+	w := &txn{reader: reader{tx}}
+	return tx.Bucket([]byte(t.name)).ForEach(func(k, v []byte) error {
+		rec, err := decode[T](t.name, v)
+		if err != nil {
+			return err
+		}
+		for _, ix := range t.indexes {
+			if err := ix.move(w, key{b: k}, nil, rec); err != nil {
+				return err
+			}
+		}
+		w.undo = nil // nothing here is taken back alone
+		return t.move(w, nil, rec)
+	})
+}
+
 // tallies holds how many records there are of a kind: the codes by state, also of
 // each device, and the lines of the audit, which is also the last sequence number.
 const tallies = "tallies"

@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"PaymentsAreInOrder", paymentsAreInOrder},
 		{"FlussiAreInOrder", flussiAreInOrder},
 		{"ToldOfAnIUVIsItsOwn", toldOfAnIUVIsItsOwn},
+		{"DocumentsSucceedEachOther", documentsSucceedEachOther},
+		{"VerbaliByPlateAndState", verbaliByPlateAndState},
 		{"AuditIsInOrder", auditIsInOrder},
 		{"IndexesFollowTheRecords", indexesFollowTheRecords},
 		{"CountsEqualScans", countsEqualScans},
