@@ -153,6 +153,8 @@ type Discrepancy struct {
 	Count    int
 	Open     bool
 	Opened   time.Time
+	Taken    Taking  `json:",omitzero"` // who looks after it
+	Closed   Closure `json:",omitzero"` // how a person ended it; zero while it is open, or if it ended by itself
 	Changed  time.Time
 	Version  uint64
 }
@@ -179,13 +181,18 @@ func NewDiscrepancy(c CreditorID, kind, subject, detail string, at time.Time) Di
 		Count: 1, Open: true, Opened: at, Changed: at, Version: 1}
 }
 
-// Again records that the same trouble was met again.
+// Again records that the same trouble was met again: if it was closed it is open
+// as on the first day. What was said about it before is in the history.
 func (d Discrepancy) Again(detail string, at time.Time) Discrepancy {
+	if !d.Open {
+		d.Taken, d.Closed = Taking{}, Closure{}
+	}
 	d.Detail, d.Count, d.Open, d.Version, d.Changed = detail, d.Count+1, true, d.Version+1, Instant(at)
 	return d
 }
 
-// Close records that a person, or the course of things, settled it.
+// Close records that the course of things settled it; [Discrepancy.Conclude] is
+// what a person does.
 func (d Discrepancy) Close(at time.Time) Discrepancy {
 	d.Open, d.Version, d.Changed = false, d.Version+1, Instant(at)
 	return d

@@ -44,6 +44,7 @@ func TestNothingPersonalIsPrinted(t *testing.T) {
 	show(t, "Message", message)
 	show(t, "Receipt", receipt)
 	show(t, "Receipts", *receipts)
+	show(t, "OwnerHint", multe.OwnerHint{ID: "H1", Plate: plate, Debtor: debtor})
 	show(t, "Event with receipts", multe.Event{Kind: "TrasmettiRT", Receipts: receipts})
 }
 

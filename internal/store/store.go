@@ -151,6 +151,7 @@ type Reader interface {
 	Document(c multe.CreditorID, kind multe.DocumentKind, n uint64) (multe.Document, error)
 	// LastDocument is the one that was put last, in force or not.
 	LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error)
+	MoneyReader
 
 	// Message reads one message of any creditor: it is stored before anybody
 	// knows whose it is.
@@ -190,6 +191,7 @@ type Tx interface {
 	PutFlussoLine(multe.FlussoLine) error
 	// PutDocument adds a document; one that is there is never changed.
 	PutDocument(multe.Document) error
+	MoneyWriter
 	PutMessage(multe.Message) error
 	PutDiscrepancy(multe.Discrepancy) error
 	// AppendAudit adds a line to the history and gives it its Seq.

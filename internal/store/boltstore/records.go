@@ -281,7 +281,7 @@ var tables = []interface {
 	buckets() []string
 	reindex(tx *bolt.Tx) error
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, documents, messages, discrepancies, audit}
+}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}

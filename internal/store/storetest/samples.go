@@ -131,7 +131,7 @@ func kinds(c multe.CreditorID) []kind {
 		p.PSP, p.PSPName, p.Payer, p.Message = "BCITITMM", "Intesa Sanpàolo", debtor(), "M1"
 		return p
 	}
-	return []kind{
+	return append(moneyKinds(c), []kind{
 		kindOf("creditor", func() multe.Creditor {
 			return multe.Creditor{
 				ID: c, Name: "Comune di Torìno", Settore: "Polizia locale", Info: "tel. 011", CBILL: "ABCDE", CodiceVersamento: "ZZ01",
@@ -239,10 +239,12 @@ func kinds(c multe.CreditorID) []kind {
 			func(r *multe.Message) { r.Raw[0] = '?' }),
 		kindOf("discrepancy", func() multe.Discrepancy {
 			return multe.Discrepancy{Creditor: c, ID: "payment.double:30100", Kind: "payment.double", Subject: "30100",
-				Detail: "Il codice è stato pagato due volte.", Count: 7, Open: true, Opened: noon, Changed: noon}
+				Detail: "Il codice è stato pagato due volte.", Count: 7, Open: true, Opened: noon, Changed: noon,
+				Taken:  multe.Taking{By: "operator:O1", At: noon},
+				Closed: multe.Closure{By: "operator:O2", Outcome: multe.WorkKept, Note: "Visto.\nResta così.", At: noon}}
 		}, func(r *multe.Discrepancy) *uint64 { return &r.Version }, store.Tx.PutDiscrepancy,
 			func(r store.Reader) (multe.Discrepancy, error) { return r.Discrepancy(c, "payment.double:30100") }, nil),
-	}
+	}...)
 }
 
 func auditEntry(c multe.CreditorID, p multe.PositionID, action string) multe.AuditEntry {

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"ToldOfAnIUVIsItsOwn", toldOfAnIUVIsItsOwn},
 		{"DocumentsSucceedEachOther", documentsSucceedEachOther},
 		{"VerbaliByPlateAndState", verbaliByPlateAndState},
+		{"MoneyFollows", moneyFollows},
 		{"AuditIsInOrder", auditIsInOrder},
 		{"IndexesFollowTheRecords", indexesFollowTheRecords},
 		{"CountsEqualScans", countsEqualScans},
