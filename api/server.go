@@ -6,6 +6,7 @@
 package api
 
 //go:generate go tool -modfile=../internal/tools/go.mod oapi-codegen -config oapi-codegen.yaml openapi.yaml
+//go:generate go tool -modfile=../internal/tools/go.mod oapi-codegen -config client/oapi-codegen.yaml openapi.yaml
 
 import (
 	"bytes"

@@ -73,6 +73,7 @@ var arrows = map[string]string{
 	"internal/web":         "internal/fault internal/multe",
 	"internal/web/webtest": anyone, // only for the tests of the APIs
 	"api":                  httpAPI + " internal/portal",
+	"api/client":           "", // for strangers, as firmware-api/client is
 	"firmware-api":         httpAPI,
 	"firmware-api/client":  "", // firmware authors take it as it is; the standard library is enough for it
 	"internal/backoffice":  httpAPI + " internal/assets internal/dispatch internal/store",
@@ -103,7 +104,7 @@ var modules = map[string]string{
 	"github.com/jackc/pgx":            "internal/store/pgstore",
 	"github.com/jung-kurt/gofpdf":     "pdf",
 	"github.com/makiuchi-d/gozxing":   "internal/symbol",
-	"github.com/oapi-codegen/runtime": "api firmware-api",
+	"github.com/oapi-codegen/runtime": "api api/client firmware-api",
 	"github.com/peterbourgon/ff":      "internal/config cmd/preavviso cmd/ppaysim",
 	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim",
 	"golang.org/x/image":              "internal/escpos",
