@@ -51,6 +51,8 @@ type Code struct {
 	UpstreamEnd    Day    `json:",omitzero"` // last day of validity there; zero: none was ever set
 	UpstreamID     string `json:",omitzero"` // the platform's own IdPosizioneDebitoria, of a code that the portal made; "" means Position
 
+	Payable time.Time `json:",omitzero"` // when it became active; zero: it is not, or became so before this was kept
+
 	Version uint64
 	Changed time.Time
 }
@@ -175,6 +177,7 @@ func (c Code) Confirm(amount Cents, debtor bool, at time.Time) (Code, error) {
 			return c, err
 		}
 		next = moved
+		next.Payable = next.Changed
 	} else {
 		next.Version, next.Changed = c.Version+1, Instant(at)
 	}

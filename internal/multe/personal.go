@@ -150,6 +150,20 @@ func (m Message) LogValue() slog.Value { return slog.StringValue(string(m.ID)) }
 // Format names the message: its bytes hold personal data.
 func (m Message) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "message %s (%s)", m.ID, m.State) }
 
+// LogValue names the chunk in logs.
+func (c PhotoChunk) LogValue() slog.Value {
+	return slog.StringValue(fmt.Sprintf("%s/%d", string(c.Photo), c.N))
+}
+
+// Format names the chunk: a photo shows a plate, and maybe people.
+func (c PhotoChunk) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "photo %s chunk %d", c.Photo, c.N) }
+
+// LogValue names the bulletin in logs.
+func (b Bulletin) LogValue() slog.Value { return slog.StringValue(string(b.ID)) }
+
+// Format names the bulletin: its text is free.
+func (b Bulletin) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "bulletin %s", b.ID) }
+
 // emails is EPaywsoCommonTypes.xsd EMailAddress with a domain that has a dot,
 // which the stricter copy of the schema in epaywso2services demands.
 var emails = regexp.MustCompile(`^[a-zA-Z0-9_.+\-]+@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)+$`)

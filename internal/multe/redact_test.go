@@ -45,6 +45,8 @@ func TestNothingPersonalIsPrinted(t *testing.T) {
 	show(t, "Receipt", receipt)
 	show(t, "Receipts", *receipts)
 	show(t, "OwnerHint", multe.OwnerHint{ID: "H1", Plate: plate, Debtor: debtor})
+	show(t, "PhotoChunk", multe.PhotoChunk{Photo: "F1", N: 1, Data: raw})
+	show(t, "Bulletin", multe.Bulletin{ID: "B1", Text: "Cercare " + surname + ", targa " + plate})
 	show(t, "Event with receipts", multe.Event{Kind: "TrasmettiRT", Receipts: receipts})
 }
 

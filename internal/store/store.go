@@ -109,6 +109,31 @@ type Reader interface {
 	// CountVerbali counts the verbali of a creditor by state; absent means none.
 	CountVerbali(c multe.CreditorID) (map[multe.VerbaleState]int, error)
 
+	// SlipMarks lists the verbali of a device by Seq, greater than after: in the
+	// order of the last put of each, of one of its codes or of a change about them.
+	// What is put after a page was read has a greater Seq than that page, so a
+	// reader who goes on from there misses nothing.
+	SlipMarks(c multe.CreditorID, d multe.DeviceID, after uint64, limit int) ([]multe.SlipMark, error)
+
+	Photo(c multe.CreditorID, d multe.DeviceID, id multe.PhotoID) (multe.Photo, error)
+	// PhotosOf lists the photos that a device declared for a verbale, by id.
+	PhotosOf(c multe.CreditorID, d multe.DeviceID, v multe.VerbaleID, after multe.PhotoID, limit int) ([]multe.Photo, error)
+	// PhotosIn lists the photos in a state by Declared, then device and id. The
+	// cursor is the last photo of the page before, or the zero Photo.
+	PhotosIn(c multe.CreditorID, s multe.PhotoState, after multe.Photo, limit int) ([]multe.Photo, error)
+	// PhotoChunks lists the chunks of a photo by N, greater than after.
+	PhotoChunks(c multe.CreditorID, d multe.DeviceID, id multe.PhotoID, after int, limit int) ([]multe.PhotoChunk, error)
+
+	Bulletin(c multe.CreditorID, id multe.BulletinID) (multe.Bulletin, error)
+	// Bulletins lists all, by id.
+	Bulletins(c multe.CreditorID, after multe.BulletinID, limit int) ([]multe.Bulletin, error)
+	// BulletinsFor lists those written to a device ("" lists those to all) that
+	// expire after an instant, by expiry then id.
+	BulletinsFor(c multe.CreditorID, d multe.DeviceID, expire time.Time, limit int) ([]multe.Bulletin, error)
+	BulletinRead(c multe.CreditorID, id multe.BulletinID, d multe.DeviceID) (multe.BulletinRead, error)
+	// BulletinReads lists who has read a bulletin, by device.
+	BulletinReads(c multe.CreditorID, id multe.BulletinID, after multe.DeviceID, limit int) ([]multe.BulletinRead, error)
+
 	Change(c multe.CreditorID, id multe.ChangeID) (multe.Change, error)
 	// ChangesOf lists the changes of a position by Seq, greater than after.
 	ChangesOf(c multe.CreditorID, p multe.PositionID, after int, limit int) ([]multe.Change, error)
@@ -193,6 +218,10 @@ type Tx interface {
 	PutDocument(multe.Document) error
 	MoneyWriter
 	PutMessage(multe.Message) error
+	PutPhoto(multe.Photo) error
+	PutPhotoChunk(multe.PhotoChunk) error
+	PutBulletin(multe.Bulletin) error
+	PutBulletinRead(multe.BulletinRead) error
 	PutDiscrepancy(multe.Discrepancy) error
 	// AppendAudit adds a line to the history and gives it its Seq.
 	AppendAudit(multe.AuditEntry) error

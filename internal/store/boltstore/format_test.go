@@ -86,6 +86,18 @@ func TestStoredFormIsPinned(t *testing.T) {
 	pin(t, `{"Creditor":"C","Position":"P","Seq":4,"Kind":"update","State":"queued","Want":{"Cents":7,"Causale":"","References":[],"Debtor":null,"Reason":"","ValidTo":"2026-12-31"},"Route":"rest","Upstream":"U","Verbale":"V","Batch":"B","Tries":2,"NotBefore":`+when+`,"Code":"177","Version":3,"Created":`+when+`,"Changed":`+when+`}`,
 		multe.Change{Creditor: "C", Position: "P", Seq: 4, Kind: multe.ChangeUpdate, State: multe.ChangeQueued, Want: multe.Desired{Cents: 7, References: []multe.Reference{}, ValidTo: multe.Day{Year: 2026, Month: 12, Day: 31}}, Route: multe.RouteREST, Upstream: "U",
 			Verbale: "V", Batch: "B", Tries: 2, NotBefore: at, Code: "177", Version: 3, Created: at, Changed: at})
+	pin(t, `{"Creditor":"C","Position":"P","Number":"","State":"active","Device":"","Lease":"","Verbale":"","Reason":"","UpstreamCents":0,"UpstreamDebtor":false,"Payable":`+when+`,"Version":3,"Changed":`+when+`}`,
+		multe.Code{Creditor: "C", Position: "P", State: multe.CodeActive, Payable: at, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Device":"D","Verbale":"V","Seq":7,"Version":3}`,
+		multe.SlipMark{Creditor: "C", Device: "D", Verbale: "V", Seq: 7, Version: 3})
+	pin(t, `{"Creditor":"C","Device":"D","ID":"F","Verbale":"V","Digest":"`+dHex+`","Size":9,"Media":"image/jpeg","State":"refused","Have":9,"Chunks":1,"Reason":"r","Declared":`+when+`,"Version":3,"Changed":`+when+`}`,
+		multe.Photo{Creditor: "C", Device: "D", PhotoSheet: multe.PhotoSheet{ID: "F", Verbale: "V", Digest: d, Size: 9, Media: "image/jpeg"}, State: multe.PhotoRefused, Have: 9, Chunks: 1, Reason: "r", Declared: at, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","Device":"D","Photo":"F","N":2,"Offset":4096,"Data":"PGEvPg==","Version":3}`,
+		multe.PhotoChunk{Creditor: "C", Device: "D", Photo: "F", N: 2, Offset: 4096, Data: []byte("<a/>"), Version: 3})
+	pin(t, `{"Creditor":"C","ID":"B","Device":"D","Text":"t","Actor":"a","Written":`+when+`,"Expires":`+when+`,"Version":3}`,
+		multe.Bulletin{Creditor: "C", ID: "B", Device: "D", Text: "t", Actor: "a", Written: at, Expires: at, Version: 3})
+	pin(t, `{"Creditor":"C","Bulletin":"B","Device":"D","At":`+when+`,"Version":3}`,
+		multe.BulletinRead{Creditor: "C", Bulletin: "B", Device: "D", At: at, Version: 3})
 	pin(t, `{"Creditor":"C","ID":"k:s","Kind":"k","Subject":"s","Detail":"d","Count":2,"Open":true,"Opened":`+when+`,"Changed":`+when+`,"Version":3}`,
 		multe.Discrepancy{Creditor: "C", ID: "k:s", Kind: "k", Subject: "s", Detail: "d", Count: 2, Open: true, Opened: at, Changed: at, Version: 3})
 	pin(t, `{"Creditor":"C","Seq":9,"At":`+when+`,"Actor":"a","Action":"b","Position":"P","Subject":"s","From":"f","To":"t","Code":"c"}`,

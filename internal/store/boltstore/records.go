@@ -281,7 +281,8 @@ var tables = []interface {
 	buckets() []string
 	reindex(tx *bolt.Tx) error
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit}
+}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit,
+	slipMarks, photos, photoChunks, bulletins, bulletinReads}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}
@@ -525,10 +526,7 @@ func (r reader) Audit(c multe.CreditorID, p multe.PositionID, after uint64, limi
 func (w *txn) PutCreditor(c multe.Creditor) error       { return creditors.put(w, c) }
 func (w *txn) PutOperator(o multe.Operator) error       { return operators.put(w, o) }
 func (w *txn) PutDevice(d multe.Device) error           { return devices.put(w, d) }
-func (w *txn) PutCode(c multe.Code) error               { return codes.put(w, c) }
 func (w *txn) PutLease(l multe.Lease) error             { return leases.put(w, l) }
-func (w *txn) PutVerbale(v multe.Verbale) error         { return verbali.put(w, v) }
-func (w *txn) PutChange(c multe.Change) error           { return changes.put(w, c) }
 func (w *txn) PutBatch(b multe.Batch) error             { return batches.put(w, b) }
 func (w *txn) PutPayment(p multe.Payment) error         { return payments.put(w, p) }
 func (w *txn) PutReceipt(r multe.Receipt) error         { return receipts.put(w, r) }

@@ -58,7 +58,8 @@ const tallies = "tallies"
 // fails must leave it as it found it.
 type txn struct {
 	reader
-	undo []change
+	undo    []change
+	touched map[string]bool // verbali that have got their place in the order of changes
 }
 
 type change struct {

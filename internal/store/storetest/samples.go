@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func kinds(c multe.CreditorID) []kind {
 		p.PSP, p.PSPName, p.Payer, p.Message = "BCITITMM", "Intesa Sanpàolo", debtor(), "M1"
 		return p
 	}
-	return append(moneyKinds(c), []kind{
+	return slices.Concat(moneyKinds(c), feedbackKinds(c), []kind{
 		kindOf("creditor", func() multe.Creditor {
 			return multe.Creditor{
 				ID: c, Name: "Comune di Torìno", Settore: "Polizia locale", Info: "tel. 011", CBILL: "ABCDE", CodiceVersamento: "ZZ01",
@@ -154,7 +155,7 @@ func kinds(c multe.CreditorID) []kind {
 		kindOf("code", func() multe.Code {
 			return multe.Code{Creditor: c, Position: "P1", Number: number(1), State: multe.CodeVoid, Device: "D1", Lease: "L1", Verbale: "V1",
 				Reason: "161", UpstreamCents: 99_999_999_999, UpstreamDebtor: true,
-				UpstreamEnd: multe.Day{Year: 2026, Month: 12, Day: 31}, UpstreamID: "01234_0000_1", Changed: noon}
+				UpstreamEnd: multe.Day{Year: 2026, Month: 12, Day: 31}, UpstreamID: "01234_0000_1", Payable: noon, Changed: noon}
 		}, func(r *multe.Code) *uint64 { return &r.Version }, store.Tx.PutCode,
 			func(r store.Reader) (multe.Code, error) { return r.Code(c, "P1") }, nil),
 		kindOf("lease", func() multe.Lease {
@@ -244,7 +245,7 @@ func kinds(c multe.CreditorID) []kind {
 				Closed: multe.Closure{By: "operator:O2", Outcome: multe.WorkKept, Note: "Visto.\nResta così.", At: noon}}
 		}, func(r *multe.Discrepancy) *uint64 { return &r.Version }, store.Tx.PutDiscrepancy,
 			func(r store.Reader) (multe.Discrepancy, error) { return r.Discrepancy(c, "payment.double:30100") }, nil),
-	}...)
+	})
 }
 
 func auditEntry(c multe.CreditorID, p multe.PositionID, action string) multe.AuditEntry {

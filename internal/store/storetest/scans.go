@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"preavviso/internal/multe"
@@ -75,7 +76,7 @@ func scans() []scan {
 
 	position := func(c multe.Code) multe.PositionID { return c.Position }
 	verbaleID := func(v multe.Verbale) multe.VerbaleID { return v.Slip.ID }
-	return append(moneyScans(), []scan{
+	return slices.Concat(moneyScans(), feedbackScans(), []scan{
 		creditors, messages, changes,
 		idScan("Operators", func(tx store.Tx, c multe.CreditorID, id string) error { return tx.PutOperator(operator(c, id)) },
 			store.Reader.Operators, func(o multe.Operator) multe.OperatorID { return o.ID }),
@@ -117,7 +118,7 @@ func scans() []scan {
 		scanOf("Payments", func(tx store.Tx, c multe.CreditorID, id string) error {
 			return tx.PutPayment(payment(c, "IUV", id, noon))
 		}, store.Reader.Payments, func(p multe.Payment) multe.Payment { return p }, func(p multe.Payment) string { return p.IUR }),
-	}...)
+	})
 }
 
 // later is n microseconds after noon.

@@ -50,6 +50,8 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"VerbaliByPlateAndState", verbaliByPlateAndState},
 		{"MoneyFollows", moneyFollows},
 		{"AuditIsInOrder", auditIsInOrder},
+		{"MarksAreInOrder", marksAreInOrder},
+		{"PhotosAndBulletinsAreInOrder", photosAndBulletinsAreInOrder},
 		{"IndexesFollowTheRecords", indexesFollowTheRecords},
 		{"CountsEqualScans", countsEqualScans},
 		{"BadTextIsRefused", badTextIsRefused},
