@@ -207,7 +207,7 @@ func (s *service) office(ctx context.Context, t *testing.T, d dice) {
 // cancel annuls a verbale, and takes half of those back within the window.
 func (s *service) cancel(t *testing.T, d dice, id multe.VerbaleID) {
 	if _, _, err := s.verbali.Cancel(t.Context(), "operator:1", ente, id, "Autotutela"); err != nil {
-		if !errors.Is(err, fault.Conflict) { // paid meanwhile
+		if !errors.Is(err, fault.Conflict) { // recorded or annulled meanwhile
 			t.Error(err)
 		}
 		return
@@ -245,7 +245,7 @@ func (s *service) audit(t *testing.T, region *region) {
 			case "change.debtor_unsure":
 				unsure[multe.ChangeID(d.Subject).Position()] = true
 			case "batch.refused", "batch.later", "batch.already", "change.debtor_refused", "change.configuration", "change.blocked",
-				"payment.short", "payment.over", "payment.cancelled", "payment.both_codes", "batch.abandoned":
+				"payment.short", "payment.over", "payment.cancelled", "payment.both_codes", "payment.void_code", "refund.due", "batch.abandoned":
 			default:
 				told = append(told, d.ID)
 			}

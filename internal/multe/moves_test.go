@@ -32,11 +32,11 @@ void         ·            ·         ·         ·          ·            ·   
 
 func TestVerbaleMoves(t *testing.T) {
 	matrix(t, verbaleMoves, Verbale{Version: 7}, func(v *Verbale) *VerbaleState { return &v.State }, Verbale.move, `
-             finalise   finalise_settled  settle   cancel     undo_issued  undo_finalised
-issued       finalised  ·                 settled  cancelled  ·            ·
-finalised    ·          ·                 settled  cancelled  ·            ·
-settled      ·          settled           ·        ·          ·            ·
-cancelled    ·          ·                 ·        ·          issued       finalised`)
+             finalise   finalise_settled  settle   cancel     undo_issued  undo_finalised  undo_settled
+issued       finalised  ·                 settled  cancelled  ·            ·               ·
+finalised    ·          ·                 settled  cancelled  ·            ·               ·
+settled      ·          settled           ·        cancelled  ·            ·               ·
+cancelled    ·          ·                 ·        ·          issued       finalised       settled`)
 }
 
 func TestChangeMoves(t *testing.T) {

@@ -28,9 +28,10 @@ var verbaleMoves = moves[VerbaleState, verbaleMove]{
 	"finalise":         {from: []VerbaleState{VerbaleIssued}, to: VerbaleFinalised},
 	"finalise settled": {from: []VerbaleState{VerbaleSettled}, to: VerbaleSettled},
 	"settle":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised}, to: VerbaleSettled},
-	"cancel":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised}, to: VerbaleCancelled},
+	"cancel":           {from: []VerbaleState{VerbaleIssued, VerbaleFinalised, VerbaleSettled}, to: VerbaleCancelled}, // money that came goes back
 	"undo issued":      {from: []VerbaleState{VerbaleCancelled}, to: VerbaleIssued},
 	"undo finalised":   {from: []VerbaleState{VerbaleCancelled}, to: VerbaleFinalised},
+	"undo settled":     {from: []VerbaleState{VerbaleCancelled}, to: VerbaleSettled},
 }
 
 // The bounds of what a warden may enter.
@@ -182,8 +183,9 @@ type Verbale struct {
 	Record     *Record // nil until finalised
 	// Reissued is the position that took over from the one on the slip (policy
 	// "reissue"); "" if none did.
-	Reissued PositionID `json:",omitzero"`
-	Reason   string     `json:",omitzero"` // why it was cancelled; it goes to the platform as Motivazione
+	Reissued PositionID   `json:",omitzero"`
+	Reason   string       `json:",omitzero"` // why it was cancelled; it goes to the platform as Motivazione
+	Was      VerbaleState `json:",omitzero"` // what it was before it was cancelled
 	Version  uint64
 	Changed  time.Time
 }
@@ -323,7 +325,7 @@ func (v Verbale) Cancel(reason string, at time.Time) (Verbale, error) {
 	if err != nil {
 		return v, err
 	}
-	next.Reason = reason
+	next.Reason, next.Was = reason, v.State
 	return next, nil
 }
 
@@ -333,11 +335,14 @@ func (v Verbale) UndoCancel(at time.Time) (Verbale, error) {
 	if v.Record != nil {
 		m = "undo finalised"
 	}
+	if v.Was == VerbaleSettled {
+		m = "undo settled"
+	}
 	next, err := v.move(m, at)
 	if err != nil {
 		return v, err
 	}
-	next.Reason = ""
+	next.Reason, next.Was = "", ""
 	return next, nil
 }
 

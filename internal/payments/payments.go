@@ -74,18 +74,18 @@ func (p *Payments) Hear(tx store.Tx, n multe.Notice, m multe.MessageID, at time.
 		return err
 	}
 	if n.Mismatch {
-		if err := h.once(kindMismatch, string(m)); err != nil {
+		if err := h.once(multe.TroubleMismatch, string(m)); err != nil {
 			return err
 		}
 	}
 	if n.Unread > 0 {
-		if err := h.once(kindUnread, string(m)); err != nil {
+		if err := h.once(multe.TroubleUnread, string(m)); err != nil {
 			return err
 		}
 	}
 	for _, item := range n.Payments {
 		if !storable(item) {
-			if err := h.once(kindUnread, string(m)); err != nil {
+			if err := h.once(multe.TroubleUnread, string(m)); err != nil {
 				return err
 			}
 			continue // the others are money too
@@ -132,7 +132,14 @@ func (h hearing) payment(item multe.Payment) error {
 		if err := h.put(item); err != nil {
 			return err
 		}
-		return h.report(kindUnknownIUV, item.IUV)
+		kind := multe.TroubleUnknownIUV
+		if h.reports == "" {
+			kind = multe.TroubleUnknownCreditor
+		}
+		if err := h.report(kind, item.IUV); err != nil {
+			return err
+		}
+		return h.refunded(item.IUV)
 	case err != nil:
 		return err
 	}
@@ -141,23 +148,42 @@ func (h hearing) payment(item multe.Payment) error {
 		return err
 	}
 	if code.State == multe.CodePaid {
-		if err := h.report(kindDouble, item.IUV); err != nil {
+		if err := h.report(multe.TroubleDouble, item.IUV); err != nil {
 			return err
 		}
 	} else if err := h.pay(code); err != nil {
 		return err
 	}
 	if code.Verbale == "" {
-		return nil
+		return h.refunded(item.IUV)
 	}
 	v, err := h.tx.Verbale(h.creditor, code.Verbale)
 	if err != nil {
 		return err
 	}
+	if err := store.Recall(h.tx, v, h.at); err != nil {
+		return err
+	}
+	if _, refunds, err := store.MoneyOf(h.tx, v); err != nil {
+		return err
+	} else if len(refunds) > 0 {
+		if err := h.report(multe.TroubleAfterRefund, item.IUV); err != nil {
+			return err
+		}
+	}
 	if err := h.siblings(v, code.Position, item.IUV); err != nil {
 		return err
 	}
 	return h.settle(v, item, known)
+}
+
+// refunded tells a person if money of no verbale had gone back before this came.
+func (h hearing) refunded(iuv string) error {
+	refunds, err := h.tx.RefundsOf(h.creditor, iuv, 1)
+	if err != nil || len(refunds) == 0 {
+		return err
+	}
+	return h.report(multe.TroubleAfterRefund, iuv)
 }
 
 // put stores a payment heard for the first time. Where a payment without receipt
@@ -216,7 +242,7 @@ func (h hearing) again(known, item multe.Payment) error {
 		}
 		return h.audit("payment.receipt", item.Position, receipt(item), "", "")
 	case known.Cents != item.Cents:
-		return h.once(kindChanged, item.IUV)
+		return h.once(multe.TroubleChanged, item.IUV)
 	}
 	return nil
 }
@@ -234,10 +260,15 @@ func (h hearing) pay(code multe.Code) error {
 	if err := h.audit("code.paid", code.Position, string(code.Verbale), string(code.State), string(paid.State)); err != nil {
 		return err
 	}
-	if code.State != multe.CodeIssued && code.State != multe.CodeActive {
-		if err := h.report(kindUnexpected, string(code.Position)); err != nil {
-			return err
-		}
+	switch code.State {
+	case multe.CodeIssued, multe.CodeActive: // the platform may be faster to sell than to say that it can
+	case multe.CodeVoid:
+		err = h.report(multe.TroubleVoidCode, string(code.Position))
+	default:
+		err = h.report(multe.TroubleUnexpected, string(code.Position))
+	}
+	if err != nil {
+		return err
 	}
 	// The platform changes nothing on a paid position (178).
 	if err := store.Drop(h.tx, actor, h.creditor, code.Position, paidCode, true, h.at); err != nil {
@@ -262,7 +293,7 @@ func (h hearing) siblings(v multe.Verbale, paid multe.PositionID, iuv string) er
 		}
 		switch code.State {
 		case multe.CodePaid:
-			err = h.report(kindBoth, iuv)
+			err = h.report(multe.TroubleBothCodes, iuv)
 		case multe.CodeVoid:
 		default:
 			if err = store.Drop(h.tx, actor, h.creditor, p, paidCode, true, h.at); err == nil {
@@ -284,24 +315,18 @@ func (h hearing) settle(v multe.Verbale, p multe.Payment, others []multe.Payment
 	case multe.VerbaleSettled:
 		return nil // a double payment, reported as such
 	case multe.VerbaleCancelled:
-		return h.report(kindCancelled, string(p.Position))
+		return h.report(multe.TroubleCancelled, string(p.Position))
 	}
-	day := p.PaidOn
-	if day.IsZero() {
-		day = multe.DayOf(p.Received)
-	}
-	due, came := due(v, p.Position, day), p.Cents
+	day := p.Day()
+	due, came := v.OwedFor(p.Position, day), p.Cents
 	for _, o := range others {
 		came += o.Cents
 	}
 	if came < due {
-		return h.report(kindShort, string(p.Position))
+		return h.report(multe.TroubleShort, string(p.Position))
 	}
-	if full := v.Slip.Full; full != nil && p.Position == full.Position {
-		due = max(due, v.DueOnPosition(p.Position, day)) // who pays the full code early pays what is on it
-	}
-	if came > due && len(others) == 0 {
-		if err := h.report(kindOver, string(p.Position)); err != nil {
+	if came > v.FullPrice(p.Position, day) && len(others) == 0 {
+		if err := h.report(multe.TroubleOver, string(p.Position)); err != nil {
 			return err
 		}
 	}
@@ -315,23 +340,7 @@ func (h hearing) settle(v multe.Verbale, p multe.Payment, others []multe.Payment
 	if err := h.audit("verbale.settled", p.Position, string(v.Slip.ID), string(v.State), string(next.State)); err != nil {
 		return err
 	}
-	return h.close(kindShort, string(p.Position))
-}
-
-// due is what was due on a day from whoever paid position p. The discounted code
-// of two is worth what it says through its last day, whatever was recorded. Through
-// the day on which the office recorded another amount, the paper's holds too where
-// it is lower: nobody can have known.
-func due(v multe.Verbale, p multe.PositionID, day multe.Day) multe.Cents {
-	if v.Slip.Full != nil && p == v.Slip.Position && day.Compare(v.Slip.Steps[0].LastDay) <= 0 {
-		return v.Slip.Steps[0].Cents
-	}
-	d := v.DueOn(day)
-	if v.Record != nil && day.Compare(multe.DayOf(v.Record.At)) <= 0 {
-		v.Record = nil
-		d = min(d, v.DueOn(day))
-	}
-	return d
+	return h.close(multe.TroubleShort, string(p.Position))
 }
 
 // paymentsOf lists the payments of an IUV, without the empty places that again
@@ -361,7 +370,7 @@ func (h hearing) audit(action string, p multe.PositionID, subject, from, to stri
 // report tells a person. It is only called for what is new, so that a message
 // heard twice is told once.
 func (h hearing) report(kind, about string) error {
-	return store.Report(h.tx, h.reports, kind, multe.Subject(about), details[kind], h.at)
+	return store.Report(h.tx, h.reports, kind, multe.Subject(about), multe.GuideTo(kind).Text(), h.at)
 }
 
 // once tells a person what is true of the message whenever it is heard.
@@ -375,14 +384,7 @@ func (h hearing) once(kind, about string) error {
 
 // close closes a trouble that this payment ended, if it is open.
 func (h hearing) close(kind, about string) error {
-	d, err := h.tx.Discrepancy(h.reports, id(kind, about))
-	switch {
-	case errors.Is(err, fault.NotFound) || err == nil && !d.Open:
-		return nil
-	case err != nil:
-		return err
-	}
-	return h.tx.PutDiscrepancy(d.Close(h.at))
+	return store.Close(h.tx, h.reports, kind, multe.Subject(about), h.at)
 }
 
 func id(kind, about string) string {

@@ -194,8 +194,8 @@ func TestOnePayment(t *testing.T) {
 		{"active", "finalised", 2940, printed.Plus(5), "settled", ""}, // paid what the paper said before the record
 		{"active", "finalised", 4200, printed.Plus(6), "settled", ""}, // on the day of the record both hold
 		{"active", "cancelled", 2940, printed, "cancelled", "payment.cancelled"},
-		{"void", "cancelled", 2940, printed, "cancelled", "payment.cancelled payment.unexpected"},
-		{"void", "issued", 2940, printed, "settled", "payment.unexpected"},
+		{"void", "cancelled", 2940, printed, "cancelled", "payment.cancelled payment.void_code"},
+		{"void", "issued", 2940, printed, "settled", "payment.void_code"},
 		{"available", "", 2940, printed, "", "payment.unexpected"},
 		{"assigned", "", 2940, printed, "", "payment.unexpected"},
 		{"quarantined", "", 2940, printed, "", "payment.unexpected"},
@@ -332,7 +332,7 @@ func TestStrangersMoney(t *testing.T) {
 	w := open(t)
 	w.put(t, multe.CodeActive, multe.VerbaleIssued)
 	w.hearNotice(t, multe.Notice{Creditor: "80087670016", Message: "TNP1", Payments: []multe.Payment{paid("R1", 2940, printed)}})
-	if code, _, told := w.look(t); code != multe.CodeActive || told != "payment.unknown_iuv" {
+	if code, _, told := w.look(t); code != multe.CodeActive || told != "payment.unknown_creditor" {
 		t.Errorf("code %s, told %q: creditors must not mix", code, told)
 	}
 	if list, err := w.OfIUV(t.Context(), "80087670016", iuv); err != nil || len(list) != 1 || list[0].Position != "" {

@@ -20,8 +20,9 @@ const (
 // Cancel annuls a verbale in autotutela. The platform, where this cannot be undone,
 // is told after the creditor's undo window; until then [Verbali.UndoCancel] takes
 // it back. The reason goes to the platform as Motivazione, so it must name nobody.
-// Repeating a cancellation gets the same answer. A verbale that is settled is a
-// [fault.Conflict]: money is paid back, not annulled.
+// Repeating a cancellation gets the same answer. Money that had come must go back,
+// and a list of acts that left with the verbale be recalled: both are told to a
+// person.
 func (v *Verbali) Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, reason string) (multe.Verbale, multe.Code, error) {
 	return v.change(ctx, actor, c, id, "cancelling verbale", func(h history, old multe.Verbale) (multe.Verbale, error) {
 		if old.State == multe.VerbaleCancelled && old.Reason == reason {
@@ -36,6 +37,9 @@ func (v *Verbali) Cancel(ctx context.Context, actor string, c multe.CreditorID, 
 			return old, err
 		}
 		if err := h.tx.PutVerbale(next); err != nil {
+			return old, err
+		}
+		if err := store.Annulled(h.tx, next, h.at); err != nil {
 			return old, err
 		}
 		if err := h.add("verbale.cancelled", string(id), string(old.State), string(next.State)); err != nil {
@@ -74,6 +78,9 @@ func (v *Verbali) UndoCancel(ctx context.Context, actor string, c multe.Creditor
 			}
 		}
 		if err := h.tx.PutVerbale(next); err != nil {
+			return old, err
+		}
+		if err := store.Restored(h.tx, next, h.at); err != nil {
 			return old, err
 		}
 		return next, h.add("verbale.restored", string(id), string(old.State), string(next.State))

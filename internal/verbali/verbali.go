@@ -19,13 +19,6 @@ import (
 // portal asks the citizen to type.
 const ReferenceName = "Preavviso"
 
-// The troubles that money before its slip makes. The first is opened by package
-// payments and closed here.
-const (
-	kindUnexpected = "payment.unexpected"
-	kindShort      = "payment.short"
-)
-
 // Verbali issues and records verbali.
 type Verbali struct {
 	store store.Store
@@ -212,7 +205,7 @@ func (h history) settleEarly(v multe.Verbale, codes []multe.Code) (multe.Verbale
 		enough = enough || paid
 	}
 	if !enough {
-		return v, store.Report(h.tx, h.creditor, kindShort, string(h.position), details[kindShort], h.at)
+		return v, store.Report(h.tx, h.creditor, multe.TroubleShort, string(h.position), multe.GuideTo(multe.TroubleShort).Text(), h.at)
 	}
 	next, err := v.Settle(h.at)
 	if err != nil {
@@ -220,6 +213,9 @@ func (h history) settleEarly(v multe.Verbale, codes []multe.Code) (multe.Verbale
 	}
 	// The verbale was put a moment ago in this transaction, at version 1.
 	if err := h.tx.PutVerbale(next); err != nil {
+		return v, err
+	}
+	if err := store.EarlyExcess(h.tx, next, h.at); err != nil {
 		return v, err
 	}
 	return next, h.add("verbale.settled", string(v.Slip.ID), string(v.State), string(next.State))
@@ -245,12 +241,7 @@ func (h history) paid(v multe.Verbale, code multe.Code) (enough bool, err error)
 			return false, err
 		}
 	}
-	return enough, h.close(kindUnexpected, string(code.Position))
-}
-
-// details are what the office reads: what happened, what it means, what to do.
-var details = map[string]string{
-	kindShort: "Prima che il preavviso fosse trasmesso è arrivato un pagamento inferiore a quanto dovuto nel giorno del pagamento. Il pagamento è registrato e il verbale resta aperto. Valutare se chiedere la differenza; PiemontePAY non accetta altri pagamenti sullo stesso codice.",
+	return enough, errors.Join(h.close(multe.TroubleUnexpected, string(code.Position)), h.close(multe.TroubleVoidCode, string(code.Position)))
 }
 
 // Record adds what the office knows: register number, final amount, causale and
