@@ -60,7 +60,7 @@ decoders:
 	@internal/tools/packages.sh decoders
 
 .PHONY: assets
-assets: internal/assets/dist/.fetched ## fonts, from npm
+assets: internal/assets/dist/.fetched ## fonts, styles and scripts, from npm
 
 internal/assets/dist/.fetched: internal/assets/package-lock.json internal/assets/fetch.sh
 	internal/assets/fetch.sh

@@ -67,6 +67,7 @@ var arrows = map[string]string{
 	"internal/escpos": "internal/fault internal/avviso internal/multe internal/assets internal/symbol internal/texts pdf",
 	"internal/symbol": "internal/fault",
 	"internal/texts":  "internal/fault",
+	"internal/guide":  "",
 	"internal/assets": "",
 
 	// The edges speak HTTP to the use cases.
@@ -76,7 +77,7 @@ var arrows = map[string]string{
 	"api/client":           "", // for strangers, as firmware-api/client is
 	"firmware-api":         httpAPI,
 	"firmware-api/client":  "", // firmware authors take it as it is; the standard library is enough for it
-	"internal/backoffice":  httpAPI + " internal/assets internal/dispatch internal/store",
+	"internal/backoffice":  httpAPI + " internal/assets internal/dispatch internal/guide internal/store",
 
 	// The top.
 	"internal/config":  "internal/fault internal/multe",

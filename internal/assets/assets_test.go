@@ -36,3 +36,18 @@ func TestAbsentFont(t *testing.T) {
 		t.Errorf("Font(Absent.ttf) = %d bytes, %v", len(b), err)
 	}
 }
+
+func TestWebFiles(t *testing.T) {
+	for name, begin := range map[string]string{
+		assets.Style:            "\ufeff/*!",
+		assets.Sprites:          "<svg",
+		assets.Htmx:             "var htmx=",
+		assets.TitilliumWeb:     "wOF2",
+		assets.TitilliumWebBold: "wOF2",
+		assets.RobotoMonoWeb:    "wOF2",
+	} {
+		if b, err := assets.File(name); err != nil || !bytes.HasPrefix(bytes.TrimSpace(b), []byte(begin)) {
+			t.Errorf("File(%s) begins with %.20q (%v), want %q", name, b, err, begin)
+		}
+	}
+}

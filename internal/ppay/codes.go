@@ -20,6 +20,7 @@ type Explanation struct {
 	Code    string // three digits
 	Verdict multe.Verdict
 	Meaning string // in Italian
+	Citizen string // in Italian: what it means for whoever got the preavviso
 	Remedy  string // in Italian: who does what
 	Source  string // where the platform's own source defines it
 }
@@ -33,7 +34,7 @@ func Explain(p Place, code string) (Explanation, bool) {
 		}
 		for _, at := range r.places {
 			if at == p {
-				return Explanation{Place: p, Code: code, Verdict: r.verdict, Meaning: r.meaning, Remedy: r.remedy, Source: r.source}, true
+				return Explanation{Place: p, Code: code, Verdict: r.verdict, Meaning: r.meaning, Citizen: citizen(p, code, r.verdict), Remedy: r.remedy, Source: r.source}, true
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func TestCodes(t *testing.T) {
 			if w, known := want[code]; ok != known || ok && string(e.Verdict) != w {
 				t.Errorf("Explain(%s, %s) = %s, %v; want %q", place, code, e.Verdict, ok, w)
 			}
-			if ok && (e.Place != place || e.Code != code || e.Meaning == "" || e.Remedy == "" || e.Source == "") {
+			if ok && (e.Place != place || e.Code != code || e.Meaning == "" || e.Citizen == "" || e.Remedy == "" || e.Source == "") {
 				t.Errorf("Explain(%s, %s) = %+v", place, code, e)
 			}
 		}
@@ -112,6 +112,18 @@ func TestVerdictOfUnknownCode(t *testing.T) {
 		got := [4]multe.Verdict{VerdictOf(PlaceAnswer, c.code), VerdictOf(PlaceList, c.code), VerdictOf(PlaceInsert, c.code), VerdictOf(PlaceUpdate, c.code)}
 		if want := [4]multe.Verdict{c.answer, c.list, c.insert, c.update}; got != want {
 			t.Errorf("%q: %v, want %v", c.code, got, want)
+		}
+	}
+}
+
+// TestCitizensAreMet checks that what is said about single codes is about codes
+// that there are.
+func TestCitizensAreMet(t *testing.T) {
+	for place, texts := range citizens {
+		for code, text := range texts {
+			if e, ok := Explain(place, code); !ok || e.Citizen != text {
+				t.Errorf("%s %s: a text for a code that is not there, or another is told: %q", place, code, e.Citizen)
+			}
 		}
 	}
 }
