@@ -14,6 +14,8 @@ const (
 	DocumentTexts     DocumentKind = "texts"     // what prints say, where it differs from ours, YAML (package texts)
 	DocumentLogo      DocumentKind = "logo"      // PNG or JPEG, as printed
 	DocumentStreets   DocumentKind = "streets"   // one name a line
+	DocumentCreditor  DocumentKind = "creditor"  // the creditor itself, JSON, written whenever it changes (store.SaveCreditor)
+	DocumentSettings  DocumentKind = "prints"    // what acts say of the office beyond that, JSON (package prints)
 	DocumentWardens   DocumentKind = "wardens"   // matricola, name and hashed PIN, JSON
 )
 

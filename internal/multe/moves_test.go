@@ -77,6 +77,16 @@ enrolled     invited  ·         revoked
 revoked      ·        ·         ·`)
 }
 
+func TestPrintMoves(t *testing.T) {
+	matrix(t, printMoves, PrintJob{Version: 7}, func(j *PrintJob) *PrintJobState { return &j.State }, PrintJob.move, `
+             finish  cancel     fail    expire   again
+running      done    cancelled  failed  ·        ·
+done         ·       ·          ·       expired  ·
+cancelled    ·       ·          ·       ·        ·
+failed       ·       ·          ·       ·        running
+expired      ·       ·          ·       ·        running`)
+}
+
 // matrix tries every move from every state. The table must have every move and
 // every state that the package knows.
 func matrix[T any, S, M ~string](t *testing.T, ms moves[S, M], from T, state func(*T) *S, move func(T, M, time.Time) (T, error), table string) {

@@ -44,6 +44,7 @@ func TestNothingPersonalIsPrinted(t *testing.T) {
 	show(t, "Message", message)
 	show(t, "Receipt", receipt)
 	show(t, "Receipts", *receipts)
+	show(t, "Print", multe.Print{ID: "P1", Face: multe.PrintFace{Debtor: debtor}})
 	show(t, "OwnerHint", multe.OwnerHint{ID: "H1", Plate: plate, Debtor: debtor})
 	show(t, "PhotoChunk", multe.PhotoChunk{Photo: "F1", N: 1, Data: raw})
 	show(t, "Bulletin", multe.Bulletin{ID: "B1", Text: "Cercare " + surname + ", targa " + plate})

@@ -63,7 +63,7 @@ func (r *Registry) AddCreditor(ctx context.Context, actor string, c multe.Credit
 		if !errors.Is(err, fault.NotFound) {
 			return err
 		}
-		if err := tx.PutCreditor(c); err != nil {
+		if err := store.SaveCreditor(tx, c, actor, at); err != nil {
 			return err
 		}
 		return tx.AppendAudit(multe.AuditEntry{Creditor: c.ID, At: at, Actor: actor, Action: "creditor.added", Subject: string(c.ID)})

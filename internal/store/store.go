@@ -177,6 +177,7 @@ type Reader interface {
 	// LastDocument is the one that was put last, in force or not.
 	LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error)
 	MoneyReader
+	PrintReader
 
 	// Message reads one message of any creditor: it is stored before anybody
 	// knows whose it is.
@@ -217,6 +218,7 @@ type Tx interface {
 	// PutDocument adds a document; one that is there is never changed.
 	PutDocument(multe.Document) error
 	MoneyWriter
+	PrintWriter
 	PutMessage(multe.Message) error
 	PutPhoto(multe.Photo) error
 	PutPhotoChunk(multe.PhotoChunk) error

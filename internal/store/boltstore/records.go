@@ -282,7 +282,8 @@ var tables = []interface {
 	reindex(tx *bolt.Tx) error
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
 }{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit,
-	slipMarks, photos, photoChunks, bulletins, bulletinReads}
+	slipMarks, photos, photoChunks, bulletins, bulletinReads,
+	printJobs, printItems, prints}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}

@@ -76,7 +76,7 @@ func scans() []scan {
 
 	position := func(c multe.Code) multe.PositionID { return c.Position }
 	verbaleID := func(v multe.Verbale) multe.VerbaleID { return v.Slip.ID }
-	return slices.Concat(moneyScans(), feedbackScans(), []scan{
+	return slices.Concat(moneyScans(), feedbackScans(), printScans(), []scan{
 		creditors, messages, changes,
 		idScan("Operators", func(tx store.Tx, c multe.CreditorID, id string) error { return tx.PutOperator(operator(c, id)) },
 			store.Reader.Operators, func(o multe.Operator) multe.OperatorID { return o.ID }),

@@ -49,6 +49,8 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"DocumentsSucceedEachOther", documentsSucceedEachOther},
 		{"VerbaliByPlateAndState", verbaliByPlateAndState},
 		{"MoneyFollows", moneyFollows},
+		{"PrintsFollow", printsFollow},
+		{"CreditorsAreRemembered", creditorsAreRemembered},
 		{"AuditIsInOrder", auditIsInOrder},
 		{"MarksAreInOrder", marksAreInOrder},
 		{"PhotosAndBulletinsAreInOrder", photosAndBulletinsAreInOrder},
