@@ -165,6 +165,9 @@ type DeviceState struct {
 	// Device A UUIDv7 as 32 lower-case hex digits, without dashes.
 	Device ID `json:"device"`
 
+	// Expires As Preavviso-Expires.
+	Expires time.Time `json:"expires"`
+
 	// Held Codes lent to this handheld and not yet issued.
 	Held       []Code    `json:"held"`
 	Name       string    `json:"name"`
@@ -230,13 +233,19 @@ type ID = string
 // LeaseRequest defines model for LeaseRequest.
 type LeaseRequest struct {
 	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
-	Id   ID  `json:"id"`
-	Want int `json:"want"`
+	Id ID `json:"id"`
+
+	// Want How many. Without it the service decides: what this handheld used in the
+	// busiest of its last shifts and a quarter more; 25 for a new one.
+	Want int `json:"want,omitempty,omitzero"`
 }
 
 // LeasedCodes defines model for LeasedCodes.
 type LeasedCodes struct {
 	Codes []Code `json:"codes"`
+
+	// Expires As Preavviso-Expires.
+	Expires time.Time `json:"expires"`
 
 	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
 	Id ID `json:"id"`

@@ -34,6 +34,7 @@ type Registry interface {
 	EnrolKey(ctx context.Context, code string, key multe.DeviceKey) (multe.Device, multe.Creditor, error)
 	DeviceByKey(ctx context.Context, keyid string) (multe.Device, error)
 	DeviceByToken(ctx context.Context, token string) (multe.Device, error)
+	Heard(ctx context.Context, d multe.Device) error
 	Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error)
 }
 
@@ -113,23 +114,41 @@ func (s *server) admitSigned(ctx context.Context, sig *web.Signature, _ web.Call
 	return context.WithValue(ctx, deviceKey{}, d), nil
 }
 
-// hint tells every handheld that we know, with whatever answer, whether codes
-// run short.
-func (s *server) hint(next StrictHandlerFunc, _ string) StrictHandlerFunc {
+// hint notes that a handheld called and tells it, with whatever answer, whether
+// codes run short and until when it may keep silent.
+func (s *server) hint(next StrictHandlerFunc, operation string) StrictHandlerFunc {
 	return func(c *gin.Context, request any) (any, error) {
-		if d := caller(c); d.ID != "" {
-			stock, err := s.pool.Stock(c, d.Creditor)
-			if err != nil {
+		d := caller(c)
+		if d.ID == "" {
+			return next(c, request)
+		}
+		if operation != "Lease" { // which notes it in its own commit
+			if err := s.registry.Heard(c, d); err != nil {
 				return nil, err
 			}
-			word := "ok"
-			if stock.Short {
-				word = "low"
-			}
-			c.Header("Preavviso-Stock", word)
 		}
+		stock, err := s.pool.Stock(c, d.Creditor)
+		if err != nil {
+			return nil, err
+		}
+		word := "ok"
+		if stock.Short {
+			word = "low"
+		}
+		expires := multe.Instant(s.now().Add(stock.Lease))
+		c.Header("Preavviso-Stock", word)
+		c.Header("Preavviso-Expires", expires.Format(time.RFC3339))
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), expiresKey{}, expires))
 		return next(c, request)
 	}
+}
+
+type expiresKey struct{}
+
+// expires is until when the caller may keep silent with what it holds.
+func expires(ctx context.Context) time.Time {
+	t, _ := ctx.Value(expiresKey{}).(time.Time)
+	return t
 }
 
 // caller returns whom admit found.
@@ -184,7 +203,7 @@ func (s *server) Lease(ctx context.Context, r LeaseRequestObject) (LeaseResponse
 	if err != nil {
 		return nil, err
 	}
-	return Lease200JSONResponse{Id: r.Body.Id, Codes: codeBodies(codes)}, nil
+	return Lease200JSONResponse{Id: r.Body.Id, Expires: expires(ctx), Codes: codeBodies(codes)}, nil
 }
 
 // Return serves POST /v1/returns.
@@ -291,6 +310,7 @@ func (s *server) ReadState(ctx context.Context, _ ReadStateRequestObject) (ReadS
 		Name:       d.Name,
 		Creditor:   s.creditorBody(c),
 		ServerTime: multe.Instant(s.now()),
+		Expires:    expires(ctx),
 		Held:       codeBodies(held),
 		StockLow:   stock.Short,
 		Verbali:    verbali,

@@ -24,6 +24,10 @@ import (
 // by the day.
 const accountingEvery = time.Hour
 
+// expireEvery is how often silent handhelds are looked for: they have been silent
+// for days.
+const expireEvery = 15 * time.Minute
+
 // core is the service without its sockets: the use cases, the loops that work
 // between them and what answers PiemontePAY.
 type core struct {
@@ -75,7 +79,8 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		replenish.Nudge()
 		return more, err
 	})
-	c.loops = []*loop.Loop{replenish, submit, work, loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue)}
+	c.loops = []*loop.Loop{replenish, submit, work, loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
+		loop.New("expire", expireEvery, d.Log, c.registry.Expire)}
 
 	mux, listener := http.NewServeMux(), ppay.NewListener(c.inbox, from)
 	for _, path := range []string{SOAPPath, FlussiPath, RendicontazionePath} {

@@ -121,6 +121,9 @@ func (c Code) Assign(d DeviceID, l LeaseID, at time.Time) (Code, error) {
 
 // Return takes back a code on the word of the device that it was not printed.
 func (c Code) Return(by DeviceID, at time.Time) (Code, error) {
+	if c.Stale(by) {
+		return c, errStale()
+	}
 	if c.Device != by {
 		return c, errOtherDevice()
 	}
@@ -238,8 +241,14 @@ type Lease struct {
 	Creditor  CreditorID
 	Device    DeviceID
 	ID        LeaseID
-	Want      int
+	Want      int // 0: the device left it to us
 	Positions []PositionID
 	At        time.Time
-	Version   uint64
+
+	// How many codes the device had put on slips by then; it means nothing unless
+	// Counted, which older leases are not.
+	Used    int  `json:",omitzero"`
+	Counted bool `json:",omitzero"`
+
+	Version uint64
 }

@@ -35,6 +35,10 @@ type Creditor struct {
 	// [DefaultUndo].
 	UndoMinutes int `json:",omitzero"`
 
+	// LeaseHours is how long a handheld may be silent before the codes it holds are
+	// set aside; 0 means [DefaultLease].
+	LeaseHours int `json:",omitzero"`
+
 	// Portal is true for a creditor without a SOAP integration: nothing is sent,
 	// an operator carries lists to the portal and back as files.
 	Portal bool `json:",omitzero"`
@@ -182,6 +186,9 @@ func (c Creditor) Validate() error {
 	if c.UndoMinutes < 0 || c.UndoMinutes > MaxUndoMinutes {
 		return bad("undo", "Il tempo per ripensare un annullamento va da 1 a 1440 minuti.")
 	}
+	if h := c.LeaseHours; h != 0 && (h < MinLeaseHours || h > MaxLeaseHours) {
+		return bad("lease", "Un palmare può tenere i codici senza farsi sentire da 12 a 336 ore.")
+	}
 	for i, p := range c.Policies {
 		if p.From.IsZero() || i > 0 && c.Policies[i-1].From.Compare(p.From) >= 0 {
 			return bad("policies", "Le regole dell'ente devono avere date di decorrenza crescenti.")
@@ -253,6 +260,7 @@ type Device struct {
 	Token    Digest    // of the bearer token, or of Key; zero unless enrolled
 	Key      DeviceKey `json:",omitempty"` // checks its signatures; "" unless enrolled with one
 	Bearer   bool      `json:",omitempty"` // may enrol without a key: its firmware cannot sign
+	Seen     time.Time `json:",omitzero"`  // when it last called, as exactly as [SeenEvery]; zero: never since that is noted
 	Version  uint64
 	Changed  time.Time
 }

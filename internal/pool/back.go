@@ -19,6 +19,7 @@ const (
 	actionQuarantined = "code.quarantined"
 	actionReturned    = "code.returned"
 	actionSpoiled     = "code.spoiled"
+	actionUnprinted   = "code.unprinted"
 )
 
 // kindSpoiled is the trouble that a spoiled slip makes: a person must annul it.
@@ -63,14 +64,23 @@ func takeBack(tx store.Tx, c multe.CreditorID, d multe.DeviceID, id multe.Return
 	if err != nil {
 		return err
 	}
-	done := false
+	done, said := false, false
 	err = each(tx, c, pos, func(e multe.AuditEntry) {
 		done = done || e.Action == actionReturned && e.Actor == device(d) && e.Subject == string(id)
+		said = said || e.Action == actionUnprinted && e.Actor == device(d)
 	})
 	if err != nil || done {
 		return err
 	}
 	next, err := old.Return(d, at)
+	if old.Stale(d) && !said {
+		// Too late for the pool: the office may have given the code up, or be about
+		// to. But with the device's word it need not look for paper.
+		if err := tx.AppendAudit(multe.AuditEntry{Creditor: c, At: multe.Instant(at), Actor: device(d), Action: actionUnprinted,
+			Position: pos, Subject: string(id), From: string(old.State), To: string(old.State)}); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -124,12 +134,13 @@ func (p *Pool) Spoil(ctx context.Context, c multe.CreditorID, d multe.DeviceID, 
 type Outcome string
 
 const (
-	Held     Outcome = "held"     // not heard of: it may be printed at any moment, or be on paper
-	Issued   Outcome = "issued"   // on a verbale that we have
-	Returned Outcome = "returned" // not printed: back in the pool
-	Spoiled  Outcome = "spoiled"  // printed, or perhaps, and set aside for the reason given
-	Aside    Outcome = "aside"    // set aside because its handheld was lost or fell silent
-	Paid     Outcome = "paid"     // paid, and still on no verbale: the slip exists
+	Held      Outcome = "held"      // not heard of: it may be printed at any moment, or be on paper
+	Issued    Outcome = "issued"    // on a verbale that we have
+	Returned  Outcome = "returned"  // not printed: back in the pool
+	Spoiled   Outcome = "spoiled"   // printed, or perhaps, and set aside for the reason given
+	Aside     Outcome = "aside"     // set aside because its handheld was lost or fell silent
+	Unprinted Outcome = "unprinted" // aside, and its handheld said later that it did not print it
+	Paid      Outcome = "paid"      // paid, and still on no verbale: the slip exists
 )
 
 // Accounted is one code of one lease, and the proof of what became of it.
@@ -139,7 +150,7 @@ type Accounted struct {
 	Lent    time.Time
 	Outcome Outcome
 	At      time.Time // when that happened
-	Proof   string    // issued: id of the verbale; returned: of the request; spoiled: the reason
+	Proof   string    // issued: id of the verbale; returned, unprinted: of the request; spoiled: the reason
 }
 
 // Open reports whether nobody knows where the code is.
@@ -195,6 +206,8 @@ func account(r store.Reader, l multe.Lease, pos multe.PositionID) (Accounted, er
 			become(Spoiled, e.Subject)
 		case actionQuarantined:
 			become(Aside, "")
+		case actionUnprinted:
+			become(Unprinted, e.Subject)
 		}
 	})
 	if a.Open() && k.State == multe.CodePaid {

@@ -60,6 +60,7 @@ type Stock struct {
 	Low    int                     // below it more are asked for
 	Target int                     // how many are asked for, up to
 	Short  bool                    // fewer than Low can be lent now
+	Lease  time.Duration           // how long a handheld may be silent with what it holds
 }
 
 // Stock returns what creditor c has.
@@ -74,7 +75,7 @@ func (p *Pool) Stock(ctx context.Context, c multe.CreditorID) (Stock, error) {
 		if err != nil {
 			return err
 		}
-		s = Stock{Counts: counts, Low: cr.PoolLow, Target: cr.PoolTarget, Short: counts[multe.CodeAvailable] < cr.PoolLow}
+		s = Stock{Counts: counts, Low: cr.PoolLow, Target: cr.PoolTarget, Short: counts[multe.CodeAvailable] < cr.PoolLow, Lease: cr.LeaseTime()}
 		return nil
 	})
 	return s, err
@@ -209,19 +210,23 @@ func requestOne(tx store.Tx, c multe.CreditorID, id multe.PositionID, at time.Ti
 }
 
 // Lease lends device d a block of want codes, or fewer if the pool is short; an
-// empty pool is [fault.Exhausted]. id is the handheld's own for this request:
+// empty pool is [fault.Exhausted]. With want 0 the size is that of
+// [multe.BlockSize], and fewer if the device may hold no more. id is the handheld's own for this request:
 // the same request gets the same codes again, in their present state, for ever.
 func (p *Pool) Lease(ctx context.Context, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, want int) ([]multe.Code, error) {
 	if !multe.ValidID(string(id)) {
 		return nil, fault.New(fault.Invalid, "lease.bad_id", "L'identificativo della richiesta deve essere di 32 cifre esadecimali minuscole.")
 	}
-	if want < 1 || want > multe.MaxLease {
+	if want < 0 || want > multe.MaxLease {
 		return nil, fault.New(fault.Invalid, "lease.bad_want", fmt.Sprintf("Si possono chiedere da 1 a %d codici per volta.", multe.MaxLease))
 	}
 	at := p.now()
 	var codes []multe.Code
 	err := p.store.Update(ctx, func(tx store.Tx) error {
 		codes = nil
+		if err := heard(tx, c, d, at); err != nil {
+			return err
+		}
 		lease, err := tx.Lease(c, d, id)
 		switch {
 		case err == nil:
@@ -243,6 +248,23 @@ func (p *Pool) Lease(ctx context.Context, c multe.CreditorID, d multe.DeviceID, 
 	return codes, nil
 }
 
+// heard notes that device d called, which here costs no commit of its own. Whoever
+// called was checked before; but a handheld revoked since then must not be lent
+// codes that nobody would set aside any more.
+func heard(tx store.Tx, c multe.CreditorID, d multe.DeviceID, at time.Time) error {
+	dev, err := tx.Device(c, d)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	if err != nil || dev.State != multe.DeviceEnrolled {
+		return fault.New(fault.Forbidden, "device.not_enrolled", "Il palmare non è attivo: rivolgersi all'ufficio.")
+	}
+	if next, news := dev.Hear(at); news {
+		return tx.PutDevice(next)
+	}
+	return nil
+}
+
 // leased answers a repeated request.
 func leased(tx store.Tx, l multe.Lease, want int) ([]multe.Code, error) {
 	if l.Want != want {
@@ -261,30 +283,28 @@ func leased(tx store.Tx, l multe.Lease, want int) ([]multe.Code, error) {
 
 // lend answers a new request.
 func lend(tx store.Tx, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, want int, at time.Time) ([]multe.Code, error) {
-	// Whoever called was checked before; but a handheld revoked since then must
-	// not be lent codes that nobody would set aside any more.
-	dev, err := tx.Device(c, d)
-	if err != nil && !errors.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	if err != nil || dev.State != multe.DeviceEnrolled {
-		return nil, fault.New(fault.Forbidden, "device.not_enrolled", "Il palmare non è attivo: rivolgersi all'ufficio.")
-	}
 	counts, err := tx.CountCodesOf(c, d)
 	if err != nil {
 		return nil, err
 	}
-	if held := counts[multe.CodeAssigned]; held+want > maxHeld {
+	size, held, used := want, counts[multe.CodeAssigned], onSlips(counts)
+	if want == 0 {
+		if size, err = blockSize(tx, c, d, used, at); err != nil {
+			return nil, err
+		}
+		size = min(size, max(1, maxHeld-held))
+	}
+	if held+size > maxHeld {
 		return nil, fault.New(fault.Conflict, "lease.too_many_held", fmt.Sprintf("Il palmare può avere al massimo %d codici non ancora usati: ne ha già %d.", maxHeld, held))
 	}
-	free, err := tx.CodesIn(c, multe.CodeAvailable, "", want)
+	free, err := tx.CodesIn(c, multe.CodeAvailable, "", size)
 	if err != nil {
 		return nil, err
 	}
 	if len(free) == 0 {
 		return nil, fault.New(fault.Exhausted, "pool.empty", "Non ci sono codici disponibili: altri sono stati richiesti, riprovare tra qualche minuto.")
 	}
-	lease := multe.Lease{Creditor: c, Device: d, ID: id, Want: want, At: multe.Instant(at), Version: 1}
+	lease := multe.Lease{Creditor: c, Device: d, ID: id, Want: want, At: multe.Instant(at), Used: used, Counted: true, Version: 1}
 	for i, code := range free {
 		next, err := code.Assign(d, id, at)
 		if err != nil {
@@ -302,6 +322,26 @@ func lend(tx store.Tx, c multe.CreditorID, d multe.DeviceID, id multe.LeaseID, w
 	}
 	return free, tx.PutLease(lease)
 }
+
+// onSlips is how many codes a device has ever put on slips.
+func onSlips(counts map[multe.CodeState]int) int {
+	return counts[multe.CodeIssued] + counts[multe.CodeActive] + counts[multe.CodePaid]
+}
+
+// blockSize looks at the last leases of a device. Their ids begin with their time,
+// by the device's clock.
+func blockSize(r store.Reader, c multe.CreditorID, d multe.DeviceID, used int, at time.Time) (int, error) {
+	after := multe.LeaseID(fmt.Sprintf("%012x", at.Add(-multe.PastLeases).UnixMilli()))
+	past, err := r.LeasesOf(c, d, after, maxPast)
+	if err != nil {
+		return 0, err
+	}
+	return multe.BlockSize(past, used, at), nil
+}
+
+// maxPast bounds what is read for one block: five a day. Who asks more often takes
+// small blocks by its own choice.
+const maxPast = 70
 
 // Held returns the codes that device d has and has not printed as far as we
 // know: assigned first, then quarantined, oldest first, at most [store.MaxPage].

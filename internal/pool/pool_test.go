@@ -316,7 +316,7 @@ func TestLease(t *testing.T) {
 		code string
 	}{
 		{"", 1, "lease.bad_id"}, {"A0000000000000000000000000000000", 1, "lease.bad_id"},
-		{id(9), 0, "lease.bad_want"}, {id(9), -1, "lease.bad_want"}, {id(9), multe.MaxLease + 1, "lease.bad_want"},
+		{id(9), -1, "lease.bad_want"}, {id(9), multe.MaxLease + 1, "lease.bad_want"},
 	} {
 		_, err := w.Lease(ctx, ente, "d1", bad.id, bad.want)
 		wantCode(t, err, bad.code)

@@ -193,7 +193,7 @@ func (r *Registry) RevokeDevice(ctx context.Context, actor string, c multe.Credi
 		if err := putDevice(tx, actor, "device.revoked", d.State, next); err != nil {
 			return err
 		}
-		if err := quarantine(tx, actor, c, id, at); err != nil {
+		if _, err := quarantine(tx, actor, c, id, multe.Code.Quarantine, at); err != nil {
 			return err
 		}
 		exposed, err = codesOf(tx, c, id, multe.CodeQuarantined)
@@ -214,27 +214,28 @@ func codesOf(r store.Reader, c multe.CreditorID, d multe.DeviceID, s multe.CodeS
 	return codes, err
 }
 
-// quarantine sets aside what device d holds. The codes are collected first: a
-// scan must not run over the index that the puts change.
-func quarantine(tx store.Tx, actor string, c multe.CreditorID, d multe.DeviceID, at time.Time) error {
+// quarantine sets aside what device d holds, and returns how many codes that is.
+// The codes are collected first: a scan must not run over the index that the puts
+// change.
+func quarantine(tx store.Tx, actor string, c multe.CreditorID, d multe.DeviceID, move func(multe.Code, time.Time) (multe.Code, error), at time.Time) (int, error) {
 	held, err := codesOf(tx, c, d, multe.CodeAssigned)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, k := range held {
-		next, err := k.Quarantine(at)
+		next, err := move(k, at)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if err := tx.PutCode(next); err != nil {
-			return err
+			return 0, err
 		}
 		if err := tx.AppendAudit(multe.AuditEntry{Creditor: c, At: multe.Instant(at), Actor: actor, Action: "code.quarantined",
 			Position: k.Position, Subject: string(d), From: string(k.State), To: string(next.State)}); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(held), nil
 }
 
 // Devices lists a creditor's handhelds by id, after the given one, at most limit

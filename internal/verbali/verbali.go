@@ -43,10 +43,12 @@ func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceI
 		return multe.Verbale{}, multe.Code{}, invalid
 	}
 	var (
-		issued multe.Verbale
-		code   multe.Code
+		issued  multe.Verbale
+		code    multe.Code
+		refused error
 	)
 	err := v.store.Update(ctx, func(tx store.Tx) (err error) {
+		refused = nil
 		issued, err = tx.Verbale(c, slip.ID)
 		switch {
 		case err == nil && (issued.Device != d || issued.Digest != body):
@@ -59,9 +61,15 @@ func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceI
 		case invalid != nil: // only now: what was accepted once stays accepted
 			return invalid
 		}
+		if refused, err = givenUp(tx, c, d, slip, at); err != nil || refused != nil {
+			return err
+		}
 		issued, code, err = issue(tx, c, d, slip, body, at)
 		return err
 	})
+	if err == nil {
+		err = refused
+	}
 	if err != nil {
 		return multe.Verbale{}, multe.Code{}, fmt.Errorf("issuing verbale: %w", err)
 	}

@@ -199,7 +199,7 @@ func TestIssueRefusals(t *testing.T) {
 		{"quarantined", func() multe.Slip { return w.slip(3) }, ""},
 		{"issued", func() multe.Slip { return w.slip(4) }, "code.wrong_state"},
 		{"active", func() multe.Slip { return w.slip(5) }, "code.wrong_state"},
-		{"void", func() multe.Slip { return w.slip(7) }, "code.wrong_state"},
+		{"void", func() multe.Slip { return w.slip(7) }, "code.void"},
 		{"another's", func() multe.Slip { return w.slip(20) }, "code.other_device"},
 		{"another's, paid", func() multe.Slip { return w.slip(21) }, "code.other_device"},
 		{"unknown", func() multe.Slip { return w.slip(99) }, "code.unknown"},

@@ -39,12 +39,14 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.Operator{Creditor: "C", ID: "O", Name: "N", Token: d, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"invited","Invite":"`+dHex+`","InviteBy":`+when+`,"Token":"","Version":3,"Changed":`+when+`}`,
 		multe.Device{Creditor: "C", ID: "D", Name: "N", State: multe.DeviceInvited, Invite: d, InviteBy: at, Version: 3, Changed: at})
-	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"enrolled","Invite":"","InviteBy":"0001-01-01T00:00:00Z","Token":"`+dHex+`","Key":"K","Bearer":true,"Version":3,"Changed":`+when+`}`,
-		multe.Device{Creditor: "C", ID: "D", Name: "N", State: multe.DeviceEnrolled, Token: d, Key: "K", Bearer: true, Version: 3, Changed: at})
+	pin(t, `{"Creditor":"C","ID":"D","Name":"N","State":"enrolled","Invite":"","InviteBy":"0001-01-01T00:00:00Z","Token":"`+dHex+`","Key":"K","Bearer":true,"Seen":`+when+`,"Version":3,"Changed":`+when+`}`,
+		multe.Device{Creditor: "C", ID: "D", Name: "N", State: multe.DeviceEnrolled, Token: d, Key: "K", Bearer: true, Seen: at, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Position":"P","Number":"301000000000004992","State":"void","Device":"D","Lease":"L","Verbale":"V","Reason":"161","UpstreamCents":5,"UpstreamDebtor":true,"Version":3,"Changed":`+when+`}`,
 		multe.Code{Creditor: "C", Position: "P", Number: n, State: multe.CodeVoid, Device: "D", Lease: "L", Verbale: "V", Reason: "161", UpstreamCents: 5, UpstreamDebtor: true, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Device":"D","ID":"L","Want":2,"Positions":["P"],"At":`+when+`,"Version":3}`,
 		multe.Lease{Creditor: "C", Device: "D", ID: "L", Want: 2, Positions: []multe.PositionID{"P"}, At: at, Version: 3})
+	pin(t, `{"Creditor":"C","Device":"D","ID":"L","Want":0,"Positions":["P"],"At":`+when+`,"Used":12,"Counted":true,"Version":3}`,
+		multe.Lease{Creditor: "C", Device: "D", ID: "L", Positions: []multe.PositionID{"P"}, At: at, Used: 12, Counted: true, Version: 3})
 	pin(t, `{"Creditor":"C","Device":"D","Slip":{"ID":"V","Position":"P","Number":"301000000000004992","Reference":"R","Plate":"AB123CD","Nation":"IT","Vehicle":"W","Place":"L","Violation":{"Norm":"N","Conduct":"F"},"Warden":"M","IssuedAt":`+when+`,"Offline":true,"Steps":[{"Cents":2940,"LastDay":"2026-03-06"},{"Cents":4200,"LastDay":""}]},"Digest":"`+dHex+`","ReceivedAt":`+when+`,"State":"finalised","Record":{"Register":"G","Cents":7,"Causale":"K","Debtor":`+debtorJSON+`,"Policy":"reset","At":`+when+`},"Version":3,"Changed":`+when+`}`,
 		multe.Verbale{Creditor: "C", Device: "D", Slip: multe.Slip{ID: "V", Position: "P", Number: n, Reference: "R", Plate: "AB123CD", Nation: "IT", Vehicle: "W", Place: "L",
 			Violation: multe.Violation{Norm: "N", Conduct: "F"}, Warden: "M", IssuedAt: at, Offline: true, Steps: []multe.Step{{Cents: 2940, LastDay: multe.Day{Year: 2026, Month: 3, Day: 6}}, {Cents: 4200}}},
@@ -75,8 +77,8 @@ func TestStoredFormIsPinned(t *testing.T) {
 
 	// Fields that came later are left out where they say nothing, so that what was
 	// stored before them is unchanged.
-	pin(t, `{"ID":"C","Name":"","Settore":"","Info":"","CBILL":"","CodiceVersamento":"","Postal":null,"PoolLow":0,"PoolTarget":0,"ValidityDays":90,"UndoMinutes":15,"Portal":true,"Policies":[],"Version":3,"Changed":`+when+`}`,
-		multe.Creditor{ID: "C", ValidityDays: 90, UndoMinutes: 15, Portal: true, Policies: []multe.Policy{}, Version: 3, Changed: at})
+	pin(t, `{"ID":"C","Name":"","Settore":"","Info":"","CBILL":"","CodiceVersamento":"","Postal":null,"PoolLow":0,"PoolTarget":0,"ValidityDays":90,"UndoMinutes":15,"LeaseHours":48,"Portal":true,"Policies":[],"Version":3,"Changed":`+when+`}`,
+		multe.Creditor{ID: "C", ValidityDays: 90, UndoMinutes: 15, LeaseHours: 48, Portal: true, Policies: []multe.Policy{}, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Position":"P","Number":"","State":"orphaned","Device":"","Lease":"","Verbale":"","Reason":"161","UpstreamCents":0,"UpstreamDebtor":false,"UpstreamEnd":"2026-12-31","UpstreamID":"U","Version":3,"Changed":`+when+`}`,
 		multe.Code{Creditor: "C", Position: "P", State: multe.CodeOrphaned, Reason: "161", UpstreamEnd: multe.Day{Year: 2026, Month: 12, Day: 31}, UpstreamID: "U", Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Device":"D","Slip":{"ID":"V","Position":"P","Number":"301000000000004992","Reference":"R","Plate":"AB123CD","Nation":"IT","Vehicle":"W","Place":"L","Violation":{"Norm":"N","Conduct":"F"},"Warden":"M","IssuedAt":`+when+`,"Offline":true,"Steps":[],"Full":{"Position":"Q","Number":"301000000000004992"}},"Digest":"`+dHex+`","ReceivedAt":`+when+`,"State":"cancelled","Record":null,"Reissued":"Z","Reason":"W","Version":3,"Changed":`+when+`}`,

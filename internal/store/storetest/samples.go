@@ -137,7 +137,7 @@ func kinds(c multe.CreditorID) []kind {
 			return multe.Creditor{
 				ID: c, Name: "Comune di Torìno", Settore: "Polizia locale", Info: "tel. 011", CBILL: "ABCDE", CodiceVersamento: "ZZ01",
 				Postal:  &multe.PostalAccount{Number: "123456", Holder: "Comune", Authorization: "AUT. DB/1"},
-				PoolLow: 10, PoolTarget: 100, ValidityDays: 90, UndoMinutes: 15, Portal: true, Changed: noon,
+				PoolLow: 10, PoolTarget: 100, ValidityDays: 90, UndoMinutes: 15, LeaseHours: 48, Portal: true, Changed: noon,
 				Policies: []multe.Policy{{From: multe.Day{Year: 2026, Month: 1, Day: 1}, Debtor: multe.DebtorRegister, Amount: multe.AmountOneCode}},
 			}
 		}, func(r *multe.Creditor) *uint64 { return &r.Version }, store.Tx.PutCreditor,
@@ -148,7 +148,7 @@ func kinds(c multe.CreditorID) []kind {
 			func(r store.Reader) (multe.Operator, error) { return r.Operator(c, "O1") }, nil),
 		kindOf("device", func() multe.Device {
 			d := device(c, "D1")
-			d.Token = digest("token " + string(c))
+			d.Token, d.Seen = digest("token "+string(c)), noon
 			return d
 		}, func(r *multe.Device) *uint64 { return &r.Version }, store.Tx.PutDevice,
 			func(r store.Reader) (multe.Device, error) { return r.Device(c, "D1") }, nil),
@@ -159,7 +159,7 @@ func kinds(c multe.CreditorID) []kind {
 		}, func(r *multe.Code) *uint64 { return &r.Version }, store.Tx.PutCode,
 			func(r store.Reader) (multe.Code, error) { return r.Code(c, "P1") }, nil),
 		kindOf("lease", func() multe.Lease {
-			return multe.Lease{Creditor: c, Device: "D1", ID: "L1", Want: 3, Positions: []multe.PositionID{"P2", "P1"}, At: noon}
+			return multe.Lease{Creditor: c, Device: "D1", ID: "L1", Want: 3, Positions: []multe.PositionID{"P2", "P1"}, At: noon, Used: 12, Counted: true}
 		}, func(r *multe.Lease) *uint64 { return &r.Version }, store.Tx.PutLease,
 			func(r store.Reader) (multe.Lease, error) { return r.Lease(c, "D1", "L1") },
 			func(r *multe.Lease) { r.Positions[0] = "scribble" }),
