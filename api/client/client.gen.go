@@ -20,12 +20,13 @@ import (
 
 // Defines values for AccountedCodeOutcome.
 const (
-	AccountedCodeOutcomeAside    AccountedCodeOutcome = "aside"
-	AccountedCodeOutcomeHeld     AccountedCodeOutcome = "held"
-	AccountedCodeOutcomeIssued   AccountedCodeOutcome = "issued"
-	AccountedCodeOutcomePaid     AccountedCodeOutcome = "paid"
-	AccountedCodeOutcomeReturned AccountedCodeOutcome = "returned"
-	AccountedCodeOutcomeSpoiled  AccountedCodeOutcome = "spoiled"
+	AccountedCodeOutcomeAside     AccountedCodeOutcome = "aside"
+	AccountedCodeOutcomeHeld      AccountedCodeOutcome = "held"
+	AccountedCodeOutcomeIssued    AccountedCodeOutcome = "issued"
+	AccountedCodeOutcomePaid      AccountedCodeOutcome = "paid"
+	AccountedCodeOutcomeReturned  AccountedCodeOutcome = "returned"
+	AccountedCodeOutcomeSpoiled   AccountedCodeOutcome = "spoiled"
+	AccountedCodeOutcomeUnprinted AccountedCodeOutcome = "unprinted"
 )
 
 // Valid indicates whether the value is a known member of the AccountedCodeOutcome enum.
@@ -42,6 +43,8 @@ func (e AccountedCodeOutcome) Valid() bool {
 	case AccountedCodeOutcomeReturned:
 		return true
 	case AccountedCodeOutcomeSpoiled:
+		return true
+	case AccountedCodeOutcomeUnprinted:
 		return true
 	default:
 		return false
@@ -367,7 +370,8 @@ type AccountedCode struct {
 
 	// Outcome held: not heard of; issued: on a verbale; returned: back in the pool;
 	// spoiled: set aside on the word of the handheld; aside: set aside because
-	// it was lost or silent; paid: paid, on a slip that we do not have.
+	// it was lost or silent; unprinted: set aside too, and the handheld says that
+	// it did not print it; paid: paid, on a slip that we do not have.
 	Outcome AccountedCodeOutcome `json:"outcome"`
 
 	// Position 32 lower-case hex digits.
@@ -380,7 +384,8 @@ type AccountedCode struct {
 
 // AccountedCodeOutcome held: not heard of; issued: on a verbale; returned: back in the pool;
 // spoiled: set aside on the word of the handheld; aside: set aside because
-// it was lost or silent; paid: paid, on a slip that we do not have.
+// it was lost or silent; unprinted: set aside too, and the handheld says that
+// it did not print it; paid: paid, on a slip that we do not have.
 type AccountedCodeOutcome string
 
 // Accounting defines model for Accounting.
@@ -467,6 +472,7 @@ type Creditor struct {
 	Cf               string        `json:"cf"`
 	CodiceVersamento string        `json:"codice_versamento"`
 	Info             string        `json:"info,omitempty,omitzero"`
+	LeaseHours       int           `json:"lease_hours,omitempty,omitzero"`
 	Name             string        `json:"name"`
 	Policies         []Policy      `json:"policies"`
 	Pool             PoolLevels    `json:"pool"`
@@ -506,6 +512,9 @@ type Device struct {
 	// Id 32 lower-case hex digits.
 	Id   ID     `json:"id"`
 	Name string `json:"name"`
+
+	// Seen When it last called, to a quarter of an hour; absent if it never did.
+	Seen time.Time `json:"seen,omitempty,omitzero"`
 
 	// Signs It signs its requests with a key; false while it is not enrolled.
 	Signs bool        `json:"signs"`
@@ -773,11 +782,14 @@ type NewCreditor struct {
 	Cf    string `json:"cf"`
 
 	// CodiceVersamento Given by PiemontePAY.
-	CodiceVersamento string     `json:"codice_versamento"`
-	Info             string     `json:"info,omitempty,omitzero"`
-	Name             string     `json:"name"`
-	Policies         []Policy   `json:"policies,omitempty,omitzero"`
-	Pool             PoolLevels `json:"pool"`
+	CodiceVersamento string `json:"codice_versamento"`
+	Info             string `json:"info,omitempty,omitzero"`
+
+	// LeaseHours How long a handheld may be silent before its codes are set aside; 72 without it.
+	LeaseHours int        `json:"lease_hours,omitempty,omitzero"`
+	Name       string     `json:"name"`
+	Policies   []Policy   `json:"policies,omitempty,omitzero"`
+	Pool       PoolLevels `json:"pool"`
 
 	// Portal The creditor has no SOAP integration; lists are carried to the portal and back by hand.
 	Portal  bool          `json:"portal,omitempty,omitzero"`
