@@ -32,7 +32,8 @@ type Amount struct {
 	Number avviso.Number
 	Amount avviso.Cents // one cent to avviso.MaxPrintable
 	// By is any instant in Europe/Rome of the last day. A single amount without it
-	// has no expiry; of two, the days run from a service that nobody knows yet.
+	// has no expiry; of two, both have one, or neither: the days run from a service
+	// that nobody knows yet.
 	By time.Time
 }
 
@@ -55,6 +56,8 @@ func (a Avviso) prepared() (Avviso, error) {
 		return Avviso{}, invalid("bad_steps", "Gli importi dell'avviso devono essere uno, oppure due per un verbale.")
 	case len(a.Amounts) == 2 && a.Amounts[0].Amount >= a.Amounts[1].Amount:
 		return Avviso{}, invalid("bad_steps", "L'importo scontato deve essere minore di quello ridotto.")
+	case len(a.Amounts) == 2 && a.Amounts[0].By.IsZero() != a.Amounts[1].By.IsZero():
+		return Avviso{}, invalid("bad_term", "Dei due importi, o entrambi hanno la data di scadenza o nessuno.")
 	}
 	for _, m := range a.Amounts {
 		if m.Number.IsZero() {
@@ -140,12 +143,22 @@ func (a Avviso) pages(p *printing, w words) error {
 // term is what the bar of a box says of its amount, in Italian.
 func (a Avviso) term(p *printing, w words, i int) string {
 	if len(a.Amounts) == 2 {
-		return w.get(amountKeys[i]) + " – " + w.get(termKeys[i])
+		key, pairs := a.until(p, i)
+		return w.get(amountKeys[i]) + " – " + w.get(key, pairs...)
 	}
 	if by := a.Amounts[i].By; !by.IsZero() {
 		return w.get("by", "data", by.In(p.zone).Format(dateLayout))
 	}
 	return ""
+}
+
+// until is the text that says how long one of two amounts is enough: until a day
+// if it is known, else so many days from the service.
+func (a Avviso) until(p *printing, i int) (key string, pairs []string) {
+	if by := a.Amounts[i].By; !by.IsZero() {
+		return "by", []string{"data", by.In(p.zone).Format(dateLayout)}
+	}
+	return termKeys[i], nil
 }
 
 var (
@@ -258,7 +271,8 @@ func (a Avviso) amounts(s *sheet, p *printing, w words, y float64) float64 {
 		s.line(bold(16), x, at, "€ "+m.Amount.Italian())
 		at += bold(16).line()
 		if len(a.Amounts) == 2 {
-			at = s.both(w, bold(8), x, at, column-3, termKeys[i])
+			key, pairs := a.until(p, i)
+			at = s.both(w, bold(8), x, at, column-3, key, pairs...)
 		} else if by := a.Amounts[i].By; !by.IsZero() {
 			at = s.both(w, bold(8), x, at, width, "by", "data", by.In(p.zone).Format(dateLayout))
 		}

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"archive/zip"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -155,19 +156,25 @@ func (b *Batch) header(e zipEntry) *zip.FileHeader {
 // counted, and the batch goes on. Any other ends the batch, and [Batch.Failed]
 // is it.
 func (b *Batch) Add(d Document, name string) error {
+	_, err := b.AddWith(d, b.texts, name)
+	return err
+}
+
+// AddWith is Add with texts of this item's own. It returns what [DrawPages] does.
+func (b *Batch) AddWith(d Document, t texts.Set, name string) (pages [sha256.Size]byte, err error) {
 	if b.err != nil {
-		return b.err
+		return pages, b.err
 	}
 	if b.state.Items >= MaxBatch {
-		return fault.New(fault.Invalid, "print.batch_full", fmt.Sprintf("Una stampa può avere al massimo %d documenti.", MaxBatch))
+		return pages, fault.New(fault.Invalid, "print.batch_full", fmt.Sprintf("Una stampa può avere al massimo %d documenti.", MaxBatch))
 	}
 	b.state.Items++
 	if b.state.Form == Zip {
-		return b.addZip(d, name)
+		return b.addZip(d, t, name)
 	}
-	p, err := lay(d, b.texts, b.types, options{})
+	p, err := lay(d, t, b.types, options{})
 	if err != nil {
-		return err
+		return pages, err
 	}
 	defer p.free()
 	for i, c := range p.pages {
@@ -178,19 +185,19 @@ func (b *Batch) Add(d Document, name string) error {
 		b.file.page(c, p.size[0], p.size[1], bookmark)
 	}
 	b.err = b.file.err
-	return b.err
+	return p.digest(), b.err
 }
 
-func (b *Batch) addZip(d Document, name string) error {
+func (b *Batch) addZip(d Document, t texts.Set, name string) (pages [sha256.Size]byte, err error) {
 	if name == "" || strings.Trim(name, ".") == "" || strings.ContainsAny(name, "/\\:\x00") {
-		return fault.New(fault.Invalid, "print.bad_name", "Il nome del documento nello ZIP non è valido.")
+		return pages, fault.New(fault.Invalid, "print.bad_name", "Il nome del documento nello ZIP non è valido.")
 	}
 	if slices.ContainsFunc(b.state.Zip, func(e zipEntry) bool { return e.Name == name+".pdf" }) {
-		return fault.New(fault.Invalid, "print.same_name", "Due documenti della stampa hanno lo stesso nome.")
+		return pages, fault.New(fault.Invalid, "print.same_name", "Due documenti della stampa hanno lo stesso nome.")
 	}
-	doc, err := Draw(d, b.texts)
+	doc, pages, err := DrawPages(d, t)
 	if err != nil {
-		return err
+		return pages, err
 	}
 	e := zipEntry{name + ".pdf", crc32.ChecksumIEEE(doc), int64(len(doc))}
 	w, err := b.zip.CreateRaw(b.header(e))
@@ -201,10 +208,10 @@ func (b *Batch) addZip(d Document, name string) error {
 	}
 	if err != nil {
 		b.err = err
-		return err
+		return pages, err
 	}
 	b.state.Zip = append(b.state.Zip, e)
-	return nil
+	return pages, nil
 }
 
 // Items is how many documents were added, those left out among them: where to go

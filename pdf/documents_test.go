@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,6 +96,8 @@ func documents(t testing.TB) map[string]pdf.Document {
 		a.Amounts = slices.Clone(a.Amounts)
 		a.Amounts[1].Number = a.Amounts[0].Number
 		all["avviso_cds_one_code_"+language] = a
+		a.Amounts = []pdf.Amount{{Number: a.Amounts[0].Number, Amount: 4360, By: a.Date}, {Number: a.Amounts[0].Number, Amount: 5620, By: a.Date.AddDate(0, 0, 55)}}
+		all["avviso_cds_dated_"+language] = a
 		all["verbale_"+language] = sampleVerbale(t, language)
 	}
 	logo, err := pdf.NewLogo(coat(t, 90, 100))
@@ -108,7 +111,85 @@ func documents(t testing.TB) map[string]pdf.Document {
 	v.Creditor.Logo, v.Reprint, v.Discounted, v.Points, v.NotServed, v.Liable, v.Statement = logo, true, 0, 0, "", false, "Andavo via subito."
 	v.Creditor = withoutPostal(v.Creditor)
 	all["verbale_logo_no_discount"] = v
+	all["verbale_no_reduced"] = notReduced(t)
 	return all
+}
+
+// notReduced is a verbale of a violation that cannot be settled by paying.
+func notReduced(t testing.TB) pdf.Verbale {
+	v := sampleVerbale(t, "")
+	v.NoReduced = "Guida contromano in curva (art. 143, c. 12, CdS)"
+	v.Discounted, v.Reduced, v.Full, v.Costs, v.Number, v.DiscountedNumber, v.Causale = 0, 0, 0, 0, avviso.Number{}, avviso.Number{}, ""
+	return v
+}
+
+// TestNotReducedAsksForNothing checks that a verbale that goes to the Prefetto
+// shows no amount and nothing to pay with.
+func TestNotReducedAsksForNothing(t *testing.T) {
+	v := notReduced(t)
+	page, err := pdf.Readable(v, builtin(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"€", "page 2", "scontato", "metà del massimo", "codice avviso"} {
+		if strings.Contains(page, never) {
+			t.Errorf("the page says %q", never)
+		}
+	}
+	for _, want := range []string{"non è ammesso il pagamento in misura ridotta", "Prefetto di Alessandria", "ordinanza", v.NoReduced} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	v.Reduced = 4200
+	if _, err := pdf.Draw(v, builtin(t)); !errors.Is(err, fault.Invalid) {
+		t.Errorf("with an amount: %v", err)
+	}
+}
+
+// TestPagesDigest checks that it does not matter to the digest of a document
+// whether it is alone or in a batch, and that it tells a reprint.
+func TestPagesDigest(t *testing.T) {
+	v := sampleVerbale(t, "de")
+	_, alone, err := pdf.DrawPages(v, builtin(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []pdf.Form{pdf.OnePDF, pdf.Zip} {
+		b, err := pdf.NewBatch(io.Discard, form, builtin(t), "Verbali", v.DrawnUp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.AddWith(v, builtin(t), "1"); err != nil || got != alone {
+			t.Errorf("%s: %x, %v; alone %x", form, got, err, alone)
+		}
+		v.Reprint = !v.Reprint
+		if got, err := b.AddWith(v, builtin(t), "2"); err != nil || got == alone {
+			t.Errorf("%s: a reprint has the same digest, %v", form, err)
+		}
+		v.Reprint = !v.Reprint
+	}
+}
+
+// TestLogoPNG checks that a logo survives being kept.
+func TestLogoPNG(t *testing.T) {
+	l, err := pdf.NewLogo(coat(t, 900, 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := l.PNG()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pdf.NewLogo(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := sampleAvviso(t, ""), sampleAvviso(t, "")
+	a.Creditor.Logo, b.Creditor.Logo = l, again
+	if !bytes.Equal(draw(t, a), draw(t, b)) {
+		t.Error("the logo that was kept prints otherwise")
+	}
 }
 
 // TestGolden holds every document byte by byte. A file each says what is on its

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
@@ -29,7 +30,34 @@ type Document interface {
 // document cannot be printed as it is. They are internal otherwise: when the
 // fonts are not in this build, or with code «print.self_check» when what was
 // drawn does not read back as what is printed beside it.
-func Draw(d Document, t texts.Set) ([]byte, error) { return render(d, t, options{}) }
+func Draw(d Document, t texts.Set) ([]byte, error) {
+	doc, _, err := render(d, t, options{})
+	return doc, err
+}
+
+// Drawing counts the changes of how documents are drawn. Prints remember it: what
+// an earlier one drew may come out otherwise today, and its digest tells.
+const Drawing = 1
+
+// DrawPages is [Draw], and returns a digest of what is on the pages: it is the
+// same whether a document is alone or in a batch.
+func DrawPages(d Document, t texts.Set) (doc []byte, pages [sha256.Size]byte, err error) {
+	return render(d, t, options{})
+}
+
+// digest is that of DrawPages.
+func (p *printing) digest() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, c := range p.pages {
+		page := sha256.Sum256(c.b)
+		h.Write(page[:])
+		for _, l := range c.logos {
+			h.Write(l.digest[:])
+		}
+	}
+	h.Sum(sum[:0])
+	return sum
+}
 
 // options exist for tests: golden files want to be read, and what symbols and
 // self-check cost wants to be known.
@@ -104,17 +132,17 @@ func lay(d Document, t texts.Set, types *typeCase, o options) (*printing, error)
 // written is big enough for a page with the smaller fonts.
 const written = 48 << 10
 
-func render(d Document, t texts.Set, o options) ([]byte, error) {
+func render(d Document, t texts.Set, o options) (doc []byte, pages [sha256.Size]byte, err error) {
 	types, err := commonTypes()
 	if o.all {
 		types, err = allTypes()
 	}
 	if err != nil {
-		return nil, err
+		return nil, pages, err
 	}
 	p, err := lay(d, t, types, o)
 	if err != nil {
-		return nil, err
+		return nil, pages, err
 	}
 	defer p.free()
 	if !o.all && !p.onlyCommon() {
@@ -128,9 +156,9 @@ func render(d Document, t texts.Set, o options) ([]byte, error) {
 		f.page(c, p.size[0], p.size[1], "")
 	}
 	if err := f.close(); err != nil {
-		return nil, err
+		return nil, pages, err
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), p.digest(), nil
 }
 
 // onlyCommon reports whether all that was drawn is in the type case it was drawn

@@ -43,10 +43,12 @@ func Readable(d Document, t texts.Set) (string, error) {
 // WithoutSymbols draws the same page with nothing to scan: what is left when the
 // symbols cost nothing.
 func WithoutSymbols(d Document, t texts.Set) ([]byte, error) {
-	return render(d, t, options{noSymbols: true})
+	doc, _, err := render(d, t, options{noSymbols: true})
+	return doc, err
 }
 
 // Unchecked draws without reading back.
 func Unchecked(d Document, t texts.Set) ([]byte, error) {
-	return render(d, t, options{unchecked: true})
+	doc, _, err := render(d, t, options{unchecked: true})
+	return doc, err
 }

@@ -115,7 +115,7 @@ func TestLooksLikeGofpdf(t *testing.T) {
 		// Symbols are left out: a renderer snaps gofpdf's many rectangles to pixels
 		// and leaves one path alone. They are read back instead.
 		without := options{noSymbols: true}
-		ours, err := render(d, set, without)
+		ours, _, err := render(d, set, without)
 		if err != nil {
 			t.Fatal(err)
 		}

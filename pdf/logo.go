@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"image"
 	_ "image/jpeg" // the two formats a logo may have
-	_ "image/png"
+	"image/png"
+	"io"
 
 	"preavviso/internal/fault"
 )
@@ -67,6 +68,28 @@ func NewLogo(file []byte) (*Logo, error) {
 	}
 	l.packed = packed.Bytes()
 	return l, nil
+}
+
+// PNG returns the logo as a file that [NewLogo] reads as the same logo.
+func (l *Logo) PNG() ([]byte, error) {
+	z, err := zlib.NewReader(bytes.NewReader(l.packed))
+	if err != nil {
+		return nil, err
+	}
+	pixels, err := io.ReadAll(io.LimitReader(z, 3*logoPixels*logoPixels))
+	if err != nil {
+		return nil, err
+	}
+	m := image.NewRGBA(image.Rect(0, 0, l.width, l.height))
+	for i := range l.width * l.height {
+		copy(m.Pix[4*i:], pixels[3*i:3*i+3])
+		m.Pix[4*i+3] = 0xFF
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, m); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // shrink returns an image as w by h pixels of RGB on white, each the mean of

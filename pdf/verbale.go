@@ -50,6 +50,11 @@ type Verbale struct {
 	Discounted, Reduced, Full avviso.Cents
 	Costs                     avviso.Cents
 
+	// NoReduced is why the law admits no reduced payment (art. 202 c. 3 and 3-bis
+	// CdS), up to 120; empty if it does. With it there are no amounts, no numbers
+	// and no payment notice: the Prefetto's ordinanza says what is due.
+	NoReduced string
+
 	// Number pays the reduced amount, DiscountedNumber the discounted one: the same
 	// where one code serves both.
 	Number, DiscountedNumber avviso.Number
@@ -60,6 +65,10 @@ type Verbale struct {
 
 func (v Verbale) prepared() (Verbale, error) {
 	fields := append(v.Creditor.fields(), v.Debtor.fields()...)
+	causale := required
+	if v.NoReduced != "" {
+		causale = optional
+	}
 	fields = append(fields,
 		field{"numero di registro", &v.Register, 30, required},
 		field{"luogo", &v.Place, 150, required},
@@ -78,7 +87,8 @@ func (v Verbale) prepared() (Verbale, error) {
 		field{"ufficio", &v.Office, 100, required},
 		field{"Prefetto", &v.Prefect, 40, required},
 		field{"Giudice di Pace", &v.Judge, 40, required},
-		field{"causale", &v.Causale, 90, required},
+		field{"causale", &v.Causale, 90, causale},
+		field{"motivo del pagamento ridotto non ammesso", &v.NoReduced, 120, optional},
 	)
 	if err := prepare(fields); err != nil {
 		return Verbale{}, err
@@ -95,10 +105,15 @@ func (v Verbale) prepared() (Verbale, error) {
 		return Verbale{}, invalid("missing_field", "Il verbale deve indicare nome e residenza del destinatario.")
 	case v.Points < 0 || v.Points > mostPoints:
 		return Verbale{}, invalid("bad_points", "I punti della patente vanno da 0 a %d.", mostPoints)
+	case v.NoReduced != "":
+		if v.Discounted != 0 || v.Reduced != 0 || v.Full != 0 {
+			return Verbale{}, invalid("bad_steps", "Per questa violazione non è ammesso il pagamento in misura ridotta: il verbale non porta importi.")
+		}
+		return v, nil
 	case v.Number.IsZero() || v.Discounted > 0 && v.DiscountedNumber.IsZero():
 		return Verbale{}, errNoNumber
-	case v.Costs < 0 || v.Discounted < 0 || v.Full <= v.Reduced || v.Discounted >= v.Reduced:
-		return Verbale{}, invalid("bad_steps", "Gli importi devono crescere: scontato, ridotto, metà del massimo; le spese non sono negative.")
+	case v.Costs < 0 || v.Discounted < 0 || v.Discounted >= v.Reduced: // half of the maximum may be less than the minimum (art. 157 c. 7-bis)
+		return Verbale{}, invalid("bad_steps", "L'importo scontato deve essere minore di quello ridotto; le spese non sono negative.")
 	}
 	for _, c := range []avviso.Cents{v.Reduced, v.Full, v.Full + v.Costs} {
 		if err := checkAmount(c); err != nil {
@@ -144,6 +159,9 @@ func (v Verbale) draw(p *printing) error {
 		}
 	}
 	v.body(p.newPage(), p, w, bars, size, gap)
+	if v.NoReduced != "" {
+		return nil
+	}
 
 	a, err := v.notice().prepared()
 	if err != nil {
@@ -228,6 +246,9 @@ func (v Verbale) body(s *sheet, p *printing, w words, bars symbol.Bars, size, ga
 		where = w.get("privacy_office")
 	}
 	keys := []string{"pay", "order", "prefect", "judge", "days", "privacy"}
+	if v.NoReduced != "" {
+		keys = []string{"ordinance", "prefect", "judge", "days", "privacy"}
+	}
 	if v.Points > 0 {
 		keys = append(keys, "driver")
 	}
@@ -280,6 +301,10 @@ func (v Verbale) head(s *sheet, w words, bars symbol.Bars, day string) float64 {
 
 // table writes what is due, until when.
 func (v Verbale) table(s *sheet, w words, y, size, row float64) float64 {
+	if v.NoReduced != "" {
+		y = s.paragraph(bold(size), margin, y, rightEdge-margin, w.get("not_reduced"))
+		return s.paragraph(regular(size), margin, y, rightEdge-margin, v.NoReduced)
+	}
 	const sanction, costs, total, width = 122.0, 168.0, rightEdge, 92.0
 	head := regular(min(size, 8))
 	s.lineRight(head, sanction, y, w.get("sanction"))

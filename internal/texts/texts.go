@@ -155,6 +155,83 @@ func bad(code, format string, args ...any) error {
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
+// MaxTemplates bounds a file of several: every document in every language, and a
+// new version of each.
+const MaxTemplates = 20
+
+// ParseAll reads the templates that a creditor gives as one file: one, or an array
+// of them. Each is checked as [Parse] does.
+func ParseAll(file []byte) ([]*Template, error) {
+	parts, err := split(file)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Template
+	for i, part := range parts {
+		t, err := Parse(part)
+		if err != nil && len(parts) > 1 {
+			return nil, fault.Wrap(fault.Invalid, "template.in_file", fmt.Sprintf("Modello %d del file: %s", i+1, fault.Of(err).Detail), err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// Own returns s with a creditor's templates, as they were accepted one day: where
+// one is in force on the day of at, it goes before ours, also before newer ones.
+// Texts that this version has and the file has not are ours.
+func (s Set) Own(file []byte, at time.Time) (Set, error) {
+	parts, err := split(file)
+	if err != nil {
+		return s, err
+	}
+	var own []*Template
+	for _, part := range parts {
+		t, err := decode(part)
+		if err != nil {
+			return s, err
+		}
+		if day := at.Format(time.DateOnly); t.From <= day {
+			ours, err := s.On(t.Document, t.Language, at)
+			if err != nil {
+				if ours, err = s.On(t.Document, Italian, at); err != nil {
+					return s, err
+				}
+			}
+			merged := maps.Clone(ours.Texts)
+			maps.Copy(merged, t.Texts)
+			t.Texts, t.From = merged, max(t.From, ours.From)
+		}
+		own = append(own, t)
+	}
+	return s.With(own...), nil
+}
+
+// split returns the objects of a file.
+func split(file []byte) ([][]byte, error) {
+	if len(bytes.TrimLeft(file, " \t\r\n")) == 0 || bytes.TrimLeft(file, " \t\r\n")[0] != '[' {
+		return [][]byte{file}, nil
+	}
+	if len(file) > MaxTemplates*MaxFile {
+		return nil, bad("too_large", "Il file supera i %d kB.", MaxTemplates*MaxFile>>10)
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(file, &raw); err != nil {
+		return nil, fault.Wrap(fault.Invalid, "template.not_json", "Il file non è un elenco di modelli in JSON.", err)
+	}
+	if len(raw) == 0 || len(raw) > MaxTemplates {
+		return nil, bad("count", "Il file deve contenere da 1 a %d modelli.", MaxTemplates)
+	}
+	parts := make([][]byte, len(raw))
+	for i, r := range raw {
+		parts[i] = r
+	}
+	return parts, nil
+}
+
 // Parse reads a template and checks it against the built-in Italian one of the
 // same document: the same texts, none empty, no placeholder that would not be
 // filled and none left out, nothing much longer. Errors are [fault.Invalid], for

@@ -166,3 +166,67 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestOwn checks whose words a print carries: the creditor's from their day on,
+// ours before, and ours where theirs know nothing.
+func TestOwn(t *testing.T) {
+	day := func(s string) time.Time {
+		at, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	file := func(from string, change map[string]string, without ...string) []byte {
+		ours, err := builtin(t).On(texts.Verbale, texts.Italian, day("2026-01-01"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := *ours
+		own.From, own.Texts = from, map[string]string{}
+		for k, v := range ours.Texts {
+			own.Texts[k] = v
+		}
+		for k, v := range change {
+			own.Texts[k] = v
+		}
+		for _, k := range without {
+			delete(own.Texts, k)
+		}
+		b, err := json.Marshal([]texts.Template{own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	mine := file("2026-02-01", map[string]string{"title": "VERBALE DEL COMUNE"}, "ordinance")
+	for _, tt := range []struct{ on, key, want string }{
+		{"2026-01-31", "title", "VERBALE DI ACCERTAMENTO"},
+		{"2026-02-01", "title", "VERBALE DEL COMUNE"},
+		{"2030-01-01", "title", "VERBALE DEL COMUNE"},
+		{"2030-01-01", "ordinance_heading", "Che cosa succede ora"},
+	} {
+		set, err := builtin(t).Own(mine, day(tt.on))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := set.On(texts.Verbale, texts.Italian, day(tt.on))
+		if err != nil || got.Get(tt.key) != tt.want {
+			t.Errorf("on %s %s = %q, %v; want %q", tt.on, tt.key, got.Get(tt.key), err, tt.want)
+		}
+		if s := got.Get("ordinance"); strings.HasPrefix(s, "{") {
+			t.Errorf("on %s a text is missing: %q", tt.on, s)
+		}
+	}
+	if _, err := texts.ParseAll(mine); !errors.Is(err, fault.Invalid) {
+		t.Errorf("a file without a text: %v, want it refused", err)
+	}
+	if all, err := texts.ParseAll(file("2026-02-01", nil)); err != nil || len(all) != 1 {
+		t.Errorf("ParseAll = %v, %v", all, err)
+	}
+	for _, wrong := range []string{"", "[]", "[1]", "{", "[{}]"} {
+		if _, err := texts.ParseAll([]byte(wrong)); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v, want it refused", wrong, err)
+		}
+	}
+}
