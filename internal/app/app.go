@@ -68,7 +68,7 @@ type server struct {
 	tls  *tls.Config // nil for plain HTTP
 }
 
-// Open reads the secrets, opens the store and the three addresses, and wires
+// Open reads the secrets, opens the store and the addresses, and wires
 // everything. Whoever calls it must call Run.
 func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	admin, err := secretDigests(cfg.AdminTokenFile, minAdminToken)
@@ -103,6 +103,9 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	}()
 
 	c := newCore(cfg, d, st, gateway, callers, listenerAuth)
+	if c.access, err = newAccess(cfg, d, st); err != nil {
+		return nil, err
+	}
 	a.loops = c.loops
 	for _, s := range []struct {
 		name, addr string
@@ -122,10 +125,22 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		}
 		a.servers = append(a.servers, server{s.name, l, s.h, s.tls})
 	}
+	if cfg.OfficeListen != "" {
+		l, err := net.Listen("tcp", cfg.OfficeListen)
+		if err != nil {
+			return nil, fmt.Errorf("listening for office: %w", err)
+		}
+		a.servers = append(a.servers, server{"office", l, nil, ours})
+		pages := &a.servers[len(a.servers)-1]
+		if pages.h, err = newOffice(cfg, d, c, l); err != nil {
+			return nil, err
+		}
+	}
 	return a, nil
 }
 
-// Addr returns the address that listens for "firmware", "api" or "soap".
+// Addr returns the address that listens for "firmware", "api", "soap" or
+// "office"; "" if nothing does.
 func (a *App) Addr(name string) string {
 	for _, s := range a.servers {
 		if s.name == name {

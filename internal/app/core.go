@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"preavviso/internal/access"
 	"preavviso/internal/config"
 	"preavviso/internal/dispatch"
 	"preavviso/internal/flussi"
@@ -31,6 +32,7 @@ const expireEvery = 15 * time.Minute
 // core is the service without its sockets: the use cases, the loops that work
 // between them and what answers PiemontePAY.
 type core struct {
+	access   *access.Access // nil where the pages are off
 	registry *registry.Registry
 	pool     *pool.Pool
 	verbali  *verbali.Verbali

@@ -46,6 +46,7 @@ var arrows = map[string]string{
 	"internal/flussi":   useCase,
 	"internal/registry": useCase,
 	"internal/receipts": useCase,
+	"internal/access":   useCase,
 	"internal/loop":     "",
 
 	// Adapters never import use cases, nor each other.
@@ -77,7 +78,7 @@ var arrows = map[string]string{
 	"api/client":           "", // for strangers, as firmware-api/client is
 	"firmware-api":         httpAPI,
 	"firmware-api/client":  "", // firmware authors take it as it is; the standard library is enough for it
-	"internal/backoffice":  httpAPI + " internal/assets internal/dispatch internal/guide internal/store",
+	"internal/backoffice":  httpAPI + " internal/access" + " internal/assets internal/dispatch internal/guide internal/store",
 
 	// The top.
 	"internal/config":  "internal/fault internal/multe",
@@ -108,6 +109,8 @@ var modules = map[string]string{
 	"github.com/oapi-codegen/runtime": "api api/client firmware-api",
 	"github.com/peterbourgon/ff":      "internal/config cmd/preavviso cmd/ppaysim",
 	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim",
+	"github.com/pquerna/otp":          "internal/access",
+	"golang.org/x/crypto":             "internal/access",
 	"golang.org/x/image":              "internal/escpos",
 	"golang.org/x/sync":               "internal/app internal/demo",
 	"golang.org/x/text":               "internal/avviso pdf internal/escpos",
@@ -116,7 +119,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/portal pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/access internal/portal pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

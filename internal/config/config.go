@@ -36,6 +36,11 @@ type Service struct {
 	APIListen      string // host:port of the back office's API
 	SOAPListen     string // host:port where PiemontePAY calls us
 
+	OfficeListen  string // host:port of the back office's pages; "" for none
+	OfficeURL     string // where browsers find them; "" for OfficeListen itself
+	OfficeKeyFile string // 64 hex digits that seal second factors; "" for Data + ".key", made if there is none
+	OfficeProxy   string // networks whose X-Forwarded-For we believe, in CIDR form with commas
+
 	AdminTokenFile string // opens the back office's API for the installation
 
 	PPayURL          string        // where PiemontePAY takes InserisciListaDiCarico and AggiornaPosizioniDebitorie
@@ -59,7 +64,7 @@ type Service struct {
 	SOAPAllow        string // networks PiemontePAY calls from, in CIDR form with commas; "" for any
 	SOAPClientCAFile string // PEM; PiemontePAY must show a certificate of theirs in TLS; "" for no such demand
 
-	TLSCertFile string // PEM; ours on the three addresses; "" if somebody in front speaks TLS
+	TLSCertFile string // PEM; ours on all addresses; "" if somebody in front speaks TLS
 	TLSKeyFile  string
 
 	CreditorsDir string // folder of <CF>.conf
@@ -120,13 +125,17 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	fs.StringVar(&s.FirmwareListen, 0, "firmware-listen", "127.0.0.1:8081", "address of the handhelds' API")
 	fs.StringVar(&s.APIListen, 0, "api-listen", "127.0.0.1:8082", "address of the back office's API")
 	fs.StringVar(&s.SOAPListen, 0, "soap-listen", "127.0.0.1:8083", "address where PiemontePAY calls us")
+	fs.StringVar(&s.OfficeListen, 0, "office-listen", "", "address of the back office's pages, such as 127.0.0.1:8084; empty for none")
+	fs.StringVar(&s.OfficeURL, 0, "office-url", "", "where browsers find the pages, such as https://multe.comune.example.it; empty for office-listen itself")
+	fs.StringVar(&s.OfficeKeyFile, 0, "office-key-file", "", "file of 64 hex digits that seal second factors, made if there is none; empty for the database's name and .key")
+	fs.StringVar(&s.OfficeProxy, 0, "office-proxy", "", "networks of the proxies in front of the pages, whose X-Forwarded-For is believed")
 	fs.StringVar(&s.AdminTokenFile, 0, "admin-token-file", "", "file with the administrator's token, at least 32 characters")
 	fs.DurationVar(&s.PPayTimeout, 0, "ppay-timeout", 15*time.Second, "limit of one call to PiemontePAY")
 	fs.DurationVar(&s.PPayWSSLifetime, 0, "ppay-wss-lifetime", time.Minute, "how long the wsse:Timestamp of a call is good")
 	fs.BoolVarDefault(&s.PPayInsecureHTTP, 0, "ppay-insecure-http", false, "allow plain HTTP to PiemontePAY on another machine: for its test environment only")
 	fs.StringVar(&s.SOAPAuth, 0, "soap-auth", "basic", "what PiemontePAY must show us: basic, wss (a WS-Security UsernameToken, or basic), or none for its test environment")
 	fs.StringVar(&s.SOAPClientCAFile, 0, "soap-client-ca-file", "", "PEM file of who certifies PiemontePAY's calls; without, no certificate is asked for")
-	fs.StringVar(&s.TLSCertFile, 0, "tls-cert-file", "", "PEM file of the certificate of our three addresses; read again when it is renewed. Without, they speak plain HTTP")
+	fs.StringVar(&s.TLSCertFile, 0, "tls-cert-file", "", "PEM file of the certificate of our addresses; read again when it is renewed. Without, they speak plain HTTP")
 	fs.StringVar(&s.TLSKeyFile, 0, "tls-key-file", "", "PEM file of its key")
 	fs.StringVar(&s.CreditorsDir, 0, "creditors-dir", "", "folder of <CF>.conf, the options of single creditors")
 	fs.DurationVar(&s.ReplenishEvery, 0, "replenish-every", 30*time.Second, "longest pause between looks at the pools")
@@ -291,6 +300,9 @@ func (s *Service) validate() error {
 		if _, _, err := net.SplitHostPort(a.value); err != nil {
 			return usage("%s: want host:port: %w", a.name, err)
 		}
+	}
+	if err := s.validateOffice(); err != nil {
+		return err
 	}
 	if s.Data == "" {
 		return usage("data: a file is needed")

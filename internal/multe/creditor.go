@@ -221,17 +221,6 @@ func digits(s string) bool {
 	return true
 }
 
-// Operator is a person or a program of the back office, known by a token. A
-// program that serves one creditor cannot see another's records.
-type Operator struct {
-	Creditor CreditorID
-	ID       OperatorID
-	Name     string // ≤ 100
-	Token    Digest // zero once revoked
-	Version  uint64
-	Changed  time.Time
-}
-
 // DeviceState says how far a handheld may be trusted.
 type DeviceState string
 

@@ -34,6 +34,10 @@ const (
 	MaySeeAudit      Permission = "audit.see"
 )
 
+// Permissions are all of them.
+var Permissions = []Permission{MaySeePersonal, MayRecord, MayCancel, MayApprove, MayPrint, MayHandleMoney, MayExport,
+	MayHandleCodes, MayHandleTrouble, MayManageDevices, MayManage, MaySeeAudit}
+
 var permissions = map[Role][]Permission{
 	RoleAgente:         {MaySeePersonal},
 	RoleAddetto:        {MaySeePersonal, MayRecord, MayPrint, MayExport, MayHandleTrouble},
@@ -41,6 +45,7 @@ var permissions = map[Role][]Permission{
 	RoleContabile:      {MaySeePersonal, MayHandleMoney, MayExport, MayHandleTrouble},
 	RoleAmministratore: {MayHandleCodes, MayHandleTrouble, MayManageDevices, MayManage, MaySeeAudit},
 	RoleSolaLettura:    {},
+	RoleProgramma:      Permissions,
 }
 
 // May reports whether the role is allowed to do p. An unknown role may nothing.

@@ -70,7 +70,19 @@ type Reader interface {
 	Operator(c multe.CreditorID, id multe.OperatorID) (multe.Operator, error)
 	// OperatorByToken finds who holds a token, in any creditor.
 	OperatorByToken(token multe.Digest) (multe.Operator, error)
+	// OperatorByLogin finds a person, in any creditor.
+	OperatorByLogin(login string) (multe.Operator, error)
+	// OperatorByInvite finds whom a one-time code is for, in any creditor.
+	OperatorByInvite(code multe.Digest) (multe.Operator, error)
+	// OperatorBySubject finds a person by what an OpenID Connect provider calls
+	// them, in any creditor.
+	OperatorBySubject(issuer, subject string) (multe.Operator, error)
 	Operators(c multe.CreditorID, after multe.OperatorID, limit int) ([]multe.Operator, error)
+
+	// SessionByToken finds a session that has not ended, in any creditor.
+	SessionByToken(token multe.Digest) (multe.Session, error)
+	// SessionsOf lists the sessions of a person by N, those that have ended too.
+	SessionsOf(c multe.CreditorID, o multe.OperatorID) ([]multe.Session, error)
 
 	Device(c multe.CreditorID, id multe.DeviceID) (multe.Device, error)
 	// DeviceByToken finds who holds a token, in any creditor.
@@ -196,13 +208,15 @@ type Reader interface {
 // Tx reads and writes. What it put it reads back at once.
 //
 // These are unique and a put that would repeat one is a fault.Conflict: an
-// operator's and a device's token, a device's invite, a code's IUV and a
+// operator's, a device's and a session's token, an operator's and a device's
+// invite, an operator's login and OpenID Connect subject, a code's IUV and a
 // verbale's position and register number within a creditor.
 type Tx interface {
 	Reader
 
 	PutCreditor(multe.Creditor) error
 	PutOperator(multe.Operator) error
+	PutSession(multe.Session) error
 	PutDevice(multe.Device) error
 	PutCode(multe.Code) error
 	PutLease(multe.Lease) error

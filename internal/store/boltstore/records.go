@@ -21,7 +21,7 @@ var operators = &table[multe.Operator]{
 	name:    "operator",
 	key:     func(o multe.Operator) key { return keyOf(string(o.Creditor), string(o.ID)) },
 	version: func(o multe.Operator) uint64 { return o.Version },
-	indexes: []*index[multe.Operator]{operatorToken},
+	indexes: []*index[multe.Operator]{operatorToken, operatorLogin, operatorInvite, operatorSubject},
 }
 
 var operatorToken = &index[multe.Operator]{name: "operator.token", unique: true,
@@ -281,7 +281,7 @@ var tables = []interface {
 	buckets() []string
 	reindex(tx *bolt.Tx) error
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit,
+}{creditors, operators, sessions, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit,
 	slipMarks, photos, photoChunks, bulletins, bulletinReads,
 	printJobs, printItems, prints}
 

@@ -146,6 +146,13 @@ func kinds(c multe.CreditorID) []kind {
 		kindOf("operator", func() multe.Operator { return operator(c, "O1") },
 			func(r *multe.Operator) *uint64 { return &r.Version }, store.Tx.PutOperator,
 			func(r store.Reader) (multe.Operator, error) { return r.Operator(c, "O1") }, nil),
+		kindOf("person", func() multe.Operator { return person(c, "O2", string(c)+"@example.it", "i"+string(c), "s"+string(c)) },
+			func(r *multe.Operator) *uint64 { return &r.Version }, store.Tx.PutOperator,
+			func(r store.Reader) (multe.Operator, error) { return r.Operator(c, "O2") },
+			func(r *multe.Operator) { r.TOTP.Sealed[0], r.TOTP.Recovery[0] = '?', multe.Digest{} }),
+		kindOf("session", func() multe.Session { return session(c, "O2", 1) },
+			func(r *multe.Session) *uint64 { return &r.Version }, store.Tx.PutSession,
+			func(r store.Reader) (multe.Session, error) { return r.SessionByToken(session(c, "O2", 1).Token) }, nil),
 		kindOf("device", func() multe.Device {
 			d := device(c, "D1")
 			d.Token, d.Seen = digest("token "+string(c)), noon

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"FlussiAreInOrder", flussiAreInOrder},
 		{"ToldOfAnIUVIsItsOwn", toldOfAnIUVIsItsOwn},
 		{"DocumentsSucceedEachOther", documentsSucceedEachOther},
+		{"SessionsAreOfOnePerson", sessionsAreOfOnePerson},
 		{"VerbaliByPlateAndState", verbaliByPlateAndState},
 		{"MoneyFollows", moneyFollows},
 		{"PrintsFollow", printsFollow},
@@ -196,6 +197,38 @@ func uniqueIsUnique(t *testing.T, s store.Store) {
 			func(tx store.Tx) error { return tx.PutOperator(multe.Operator{Creditor: ours, ID: "O3", Version: 1}) },
 			nil,
 			func(tx store.Tx) error { return tx.PutOperator(multe.Operator{Creditor: ours, ID: "O4", Version: 1}) }},
+		{"operator login, in any creditor",
+			func(tx store.Tx) error { return tx.PutOperator(person(ours, "O5", "a@example.it", "i", "s")) },
+			func(tx store.Tx) error { return tx.PutOperator(person(theirs, "O6", "a@example.it", "j", "t")) },
+			func(tx store.Tx) error { return tx.PutOperator(person(theirs, "O6", "b@example.it", "j", "t")) }},
+		{"operator invite, in any creditor",
+			func(tx store.Tx) error { return tx.PutOperator(person(ours, "O7", "c@example.it", "k", "u")) },
+			func(tx store.Tx) error { return tx.PutOperator(person(theirs, "O8", "d@example.it", "k", "v")) },
+			func(tx store.Tx) error { return tx.PutDevice(withInvite(device(theirs, "D9"), "k")) }},
+		{"operator subject, of one issuer",
+			func(tx store.Tx) error { return tx.PutOperator(person(ours, "O9", "e@example.it", "l", "w")) },
+			func(tx store.Tx) error { return tx.PutOperator(person(theirs, "O10", "f@example.it", "m", "w")) },
+			func(tx store.Tx) error {
+				o := person(theirs, "O10", "f@example.it", "m", "w")
+				o.Issuer = "https://other.example.it"
+				return tx.PutOperator(o)
+			}},
+		{"session token, in any creditor",
+			func(tx store.Tx) error { return tx.PutSession(session(ours, "O1", 1)) },
+			func(tx store.Tx) error {
+				s := session(theirs, "O2", 2)
+				s.Token = session(ours, "O1", 1).Token
+				return tx.PutSession(s)
+			},
+			func(tx store.Tx) error { return tx.PutSession(session(theirs, "O2", 2)) }},
+		{"no session token is no token",
+			func(tx store.Tx) error {
+				return tx.PutSession(multe.Session{Creditor: ours, Operator: "O3", N: 1, Version: 1})
+			},
+			nil,
+			func(tx store.Tx) error {
+				return tx.PutSession(multe.Session{Creditor: ours, Operator: "O3", N: 2, Version: 1})
+			}},
 		{"device token, in any creditor",
 			func(tx store.Tx) error { return tx.PutDevice(withToken(device(ours, "D1"), "y")) },
 			func(tx store.Tx) error { return tx.PutDevice(withToken(device(theirs, "D2"), "y")) },
@@ -257,6 +290,14 @@ func missing(c multe.CreditorID) map[string]func(store.Reader) error {
 	m := map[string]func(store.Reader) error{
 		"OperatorByToken":      func(r store.Reader) error { _, err := r.OperatorByToken(digest("none")); return err },
 		"OperatorByToken zero": func(r store.Reader) error { _, err := r.OperatorByToken(multe.Digest{}); return err },
+		"OperatorByLogin":      func(r store.Reader) error { _, err := r.OperatorByLogin("nobody@example.it"); return err },
+		"OperatorByLogin none": func(r store.Reader) error { _, err := r.OperatorByLogin(""); return err },
+		"OperatorByInvite":     func(r store.Reader) error { _, err := r.OperatorByInvite(digest("none")); return err },
+		"OperatorByInvite 0":   func(r store.Reader) error { _, err := r.OperatorByInvite(multe.Digest{}); return err },
+		"OperatorBySubject":    func(r store.Reader) error { _, err := r.OperatorBySubject("https://idp", "none"); return err },
+		"OperatorBySubject 0":  func(r store.Reader) error { _, err := r.OperatorBySubject("", ""); return err },
+		"SessionByToken":       func(r store.Reader) error { _, err := r.SessionByToken(digest("none")); return err },
+		"SessionByToken zero":  func(r store.Reader) error { _, err := r.SessionByToken(multe.Digest{}); return err },
 		"DeviceByToken":        func(r store.Reader) error { _, err := r.DeviceByToken(digest("none")); return err },
 		"DeviceByToken zero":   func(r store.Reader) error { _, err := r.DeviceByToken(multe.Digest{}); return err },
 		"DeviceByInvite":       func(r store.Reader) error { _, err := r.DeviceByInvite(digest("none")); return err },
@@ -1056,7 +1097,7 @@ func indexesFollowTheRecords(t *testing.T, s store.Store) {
 		if _, err := r.DeviceByInvite(dev.Invite); !errors.Is(err, fault.NotFound) {
 			t.Errorf("a spent invite: %v, want not found", err)
 		}
-		if got, err := r.OperatorByToken(op.Token); err != nil || got != op {
+		if got, err := r.OperatorByToken(op.Token); err != nil || !cmp.Equal(got, op) {
 			t.Errorf("OperatorByToken = %+v, %v", got, err)
 		}
 		return nil
