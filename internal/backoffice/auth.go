@@ -189,6 +189,12 @@ func (s *server) confirmTOTP(c *gin.Context) {
 		return
 	}
 	s.setCookie(c, token)
+	w, err := s.Access.Session(c.Request.Context(), token) // the forms of this page are already of the new session
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Set(whoKey, w)
 	s.render(c, http.StatusOK, "totp.html", totpForm{Enrolled: true, Recovery: recovery})
 }
 

@@ -149,7 +149,7 @@ func start(ctx context.Context, group *errgroup.Group, o Options, log *slog.Logg
 	}
 	cfg := config.Service{
 		Data:           filepath.Join(o.Out, "preavviso.db"),
-		FirmwareListen: "127.0.0.1:0", APIListen: "127.0.0.1:0", SOAPListen: "127.0.0.1:0",
+		FirmwareListen: "127.0.0.1:0", APIListen: "127.0.0.1:0", SOAPListen: "127.0.0.1:0", OfficeListen: "127.0.0.1:0",
 		AdminTokenFile: secret("admin.secret", adminToken),
 		PPayURL:        "http://" + simAddr + ppaysim.Endpoint, PPayAuth: "none", PPayTimeout: 5 * time.Second,
 		SOAPAuth: "basic", SOAPUser: simUser, SOAPPasswordFile: secret("soap.secret", d.password),
