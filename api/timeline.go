@@ -53,6 +53,8 @@ var sentences = map[string]string{
 	"payment.recorded": "Pagamento notificato da PiemontePAY.",
 	"payment.receipt":  "Arrivata la ricevuta di un pagamento già noto.",
 
+	"refund.recorded": "Rimborso registrato.",
+
 	"receipt.recorded":    "Ricevuta telematica arrivata da PiemontePAY. Può anche essere negativa: non fa da sola un pagamento.",
 	"revocation.recorded": "Chiesta la revoca di un pagamento: nulla è cambiato, decide l'ufficio.",
 	"expiry.recorded":     "PiemontePAY segnala l'avviso come scaduto. L'importo resta dovuto.",

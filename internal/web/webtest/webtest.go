@@ -21,9 +21,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"preavviso/internal/avviso"
+	"preavviso/internal/exports"
 	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
+	"preavviso/internal/owners"
 	"preavviso/internal/payments"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
@@ -32,6 +34,7 @@ import (
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
 	"preavviso/internal/verbali"
+	"preavviso/internal/worklist"
 )
 
 // The creditors of a World, and its administrator's token.
@@ -51,6 +54,9 @@ type World struct {
 	Flussi   *flussi.Flussi
 	Receipts *receipts.Receipts
 	Inbox    *inbox.Inbox
+	Worklist *worklist.Worklist
+	Exports  *exports.Exports
+	Owners   *owners.Owners
 	Log      *slog.Logger
 	Logged   *Buffer
 	Random   *Random
@@ -89,6 +95,12 @@ func New(t testing.TB) *World {
 		HearNotice: w.Payments.Hear, HearReceipts: w.Receipts.HearReceipts,
 		HearRevocations: w.Receipts.HearRevocations, HearExpiries: w.Receipts.HearExpiries, HearFlusso: w.Flussi.Hear,
 		Now: w.Now, Random: w.Random, Nudge: nudge,
+	})
+	w.Worklist = worklist.New(s, w.Now)
+	w.Owners = owners.New(s, w.Now)
+	w.Exports = exports.New(s, w.Now, func(ctx context.Context) error {
+		_, err := w.Inbox.Work(ctx)
+		return err
 	})
 	for id, name := range map[multe.CreditorID]string{Torino: "Comune di Torino", Alba: "Comune di Alba"} {
 		c := multe.Creditor{ID: id, Name: name, CodiceVersamento: "PM01", PoolLow: 10, PoolTarget: 20}
