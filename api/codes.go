@@ -12,7 +12,7 @@ import (
 
 // CancelVerbale serves POST /v1/creditors/{cf}/verbali/{id}/cancellation.
 func (s *server) CancelVerbale(ctx context.Context, r CancelVerbaleRequestObject) (CancelVerbaleResponseObject, error) {
-	v, k, err := s.Verbali.Cancel(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.VerbaleID(r.Id), r.Body.Reason)
+	v, k, err := s.Verbali.Cancel(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.VerbaleID(r.Id), multe.Cancellation{Kind: multe.CancelAutotutela, Reason: r.Body.Reason})
 	if err != nil {
 		return nil, err
 	}

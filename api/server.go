@@ -57,7 +57,7 @@ type Pool interface {
 // Verbali keeps the verbali and the history of codes; package verbali does it.
 type Verbali interface {
 	Record(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, r multe.Record) (multe.Verbale, multe.Code, error)
-	Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, reason string) (multe.Verbale, multe.Code, error)
+	Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, want multe.Cancellation) (multe.Verbale, multe.Code, error)
 	UndoCancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	List(ctx context.Context, c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)

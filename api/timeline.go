@@ -46,9 +46,18 @@ var sentences = map[string]string{
 	"verbale.issued":         "Preavviso ricevuto dal palmare.",
 	"verbale.issued_offline": "Preavviso ricevuto dal palmare, stampato senza rete.",
 	"verbale.recorded":       "Verbale registrato dall'ufficio.",
-	"verbale.cancelled":      "Verbale annullato in autotutela.",
-	"verbale.restored":       "Annullamento del verbale ripensato: torna com'era.",
-	"verbale.settled":        "Verbale estinto con il pagamento.",
+	"verbale.cancelled":      "Verbale annullato.",
+	"verbale.notified":       "Notifica del verbale registrata: da qui decorrono i termini.",
+	"verbale.corrected":      "Dati del verbale corretti dall'ufficio.",
+	"verbale.repriced":       "Termine trascorso: l'importo dovuto è cambiato.",
+
+	"verbale.cancel_requested": "Annullamento richiesto, da approvare.",
+	"verbale.cancel_withdrawn": "Richiesta di annullamento ritirata.",
+	"appeal.registered":        "Ricorso registrato: l'importo resta fermo fino all'esito.",
+	"appeal.decided":           "Esito del ricorso registrato.",
+
+	"verbale.restored": "Annullamento del verbale ripensato: torna com'era.",
+	"verbale.settled":  "Verbale estinto con il pagamento.",
 
 	"payment.recorded": "Pagamento notificato da PiemontePAY.",
 	"payment.receipt":  "Arrivata la ricevuta di un pagamento già noto.",

@@ -21,7 +21,7 @@ import (
 var useCases = []string{"dispatch", "flussi", "inbox", "payments", "pool", "receipts", "registry", "verbali"}
 
 // writers are the functions of those packages that take an action as a string.
-var writers = []string{"add", "audit", "batch", "code", "putDevice"}
+var writers = []string{"add", "audit", "batch", "code", "putDevice", "revise", "appealed"}
 
 // TestEveryActionHasASentence reads the actions out of the source of the use
 // cases, so that a new one cannot reach the office without a text.

@@ -302,7 +302,7 @@ func (w *chaos) record(c multe.CreditorID) {
 
 func (w *chaos) cancel(c multe.CreditorID) {
 	if s, ok := w.some(c); ok {
-		_, _, err := w.core.verbali.Cancel(w.t.Context(), "operator:1", c, s.ID, "Annullato in autotutela")
+		_, _, err := w.core.verbali.Cancel(w.t.Context(), "operator:1", c, s.ID, multe.Cancellation{Reason: "Annullato in autotutela"})
 		w.may(err)
 		if w.random.IntN(3) == 0 {
 			_, _, err := w.core.verbali.UndoCancel(w.t.Context(), "operator:1", c, s.ID)

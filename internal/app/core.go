@@ -29,6 +29,10 @@ const accountingEvery = time.Hour
 // for days.
 const expireEvery = 15 * time.Minute
 
+// repriceEvery is how late after its hour an amount may change: nobody looks at
+// the clock of a payment so closely at five past midnight.
+const repriceEvery = time.Minute
+
 // core is the service without its sockets: the use cases, the loops that work
 // between them and what answers PiemontePAY.
 type core struct {
@@ -72,6 +76,7 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 	})
 
 	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, c.pool.Replenish)
+	reprice := loop.New("reprice", repriceEvery, d.Log, c.verbali.Reprice)
 	submit = loop.New("submit", cfg.SubmitEvery, d.Log, outbox.Submit)
 	// A code acknowledged or refused changes what the pool needs, and an esito
 	// frees a position for its next change.
@@ -81,7 +86,7 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		replenish.Nudge()
 		return more, err
 	})
-	c.loops = []*loop.Loop{replenish, submit, work, loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
+	c.loops = []*loop.Loop{replenish, submit, work, reprice, loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
 		loop.New("expire", expireEvery, d.Log, c.registry.Expire)}
 
 	mux, listener := http.NewServeMux(), ppay.NewListener(c.inbox, from)

@@ -206,7 +206,7 @@ func (s *service) office(ctx context.Context, t *testing.T, d dice) {
 
 // cancel annuls a verbale, and takes half of those back within the window.
 func (s *service) cancel(t *testing.T, d dice, id multe.VerbaleID) {
-	if _, _, err := s.verbali.Cancel(t.Context(), "operator:1", ente, id, "Autotutela"); err != nil {
+	if _, _, err := s.verbali.Cancel(t.Context(), "operator:1", ente, id, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 		if !errors.Is(err, fault.Conflict) { // recorded or annulled meanwhile
 			t.Error(err)
 		}

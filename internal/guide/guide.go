@@ -54,6 +54,12 @@ var troubles = map[string]Text{
 	"esito.missing": {"L'esito di una lista non dice che cosa è successo a una posizione.",
 		"Il suo preavviso può essere pagabile oppure no.", "Verificare la posizione sul portale PiemontePAY e chiedere la ritrasmissione dell'esito."},
 
+	// The life of a verbale.
+	"verbale.approval": {"Un operatore ha chiesto di annullare un verbale e serve l'approvazione di un'altra persona.",
+		"Il verbale resta valido e pagabile finché nessuno approva.", "Un responsabile diverso da chi ha chiesto approva o ritira la richiesta."},
+	"verbale.other_debtor": {"Il debitore è stato corretto dopo che quello precedente era già su PiemontePAY, che non lo lascia cambiare.",
+		"Chi non c'entra può vedere l'avviso tra i propri; l'importo e il codice restano validi.", "Se il precedente non deve vederlo, annullare il verbale oppure chiedere la correzione all'assistenza PiemontePAY."},
+
 	// Codes.
 	"code.no_number": {"PiemontePAY ha creato un codice, ma il numero avviso comunicato non è utilizzabile.",
 		"Nulla: il codice non è su alcun preavviso.", "Verificare la posizione sul portale PiemontePAY e annullarla, se esiste."},

@@ -43,6 +43,10 @@ type Creditor struct {
 	// an operator carries lists to the portal and back as files.
 	Portal bool `json:",omitzero"`
 
+	// ApproveCancellations is true where a verbale is annulled only when a second
+	// person says so too.
+	ApproveCancellations bool `json:",omitzero"`
+
 	Policies []Policy // by From, ascending; the last one that has begun applies
 
 	Version uint64
@@ -94,6 +98,7 @@ type Policy struct {
 	Slip           Term   `json:",omitzero"` // of the discount on a preavviso, from the day of the violation
 	NoSlipDiscount bool   `json:",omitzero"` // the preavviso shows only the minimum
 	Discount       Term   `json:",omitzero"` // of the discount on a verbale, from its notification
+	CostsCents     Cents  `json:",omitzero"` // accertamento and notification, where the office types none
 }
 
 // Term is how long something is granted. The zero Term is what the law says.
@@ -195,6 +200,9 @@ func (c Creditor) Validate() error {
 		}
 		if !slices.Contains([]DebtorPolicy{DebtorReset, DebtorRegister, DebtorREST, DebtorReissue}, p.Debtor) {
 			return bad("policies", "La regola sul debitore deve essere «reset», «register», «rest» oppure «reissue».")
+		}
+		if p.CostsCents < 0 || p.CostsCents > MaxCostsCents {
+			return bad("policies", "Le spese di accertamento e notifica vanno da 0 a 100 euro.")
 		}
 		if p.Amount != AmountOneCode && p.Amount != AmountTwoCodes {
 			return bad("policies", "La regola sugli importi deve essere «one-code» oppure «two-codes».")

@@ -15,15 +15,15 @@ func (p Payment) Day() Day {
 
 // OwedFor is what was due on a day from whoever paid position p. The discounted
 // code of two is worth what it says through its last day, whatever was recorded.
-// Through the day on which the office recorded another amount, the paper's holds
-// too where it is lower: nobody can have known.
+// Through the day on which the office asked for another amount, what was asked
+// before holds too where it is lower: nobody can have known.
 func (v Verbale) OwedFor(p PositionID, d Day) Cents {
 	if v.Slip.Full != nil && p == v.Slip.Position && d.Compare(v.Slip.Steps[0].LastDay) <= 0 {
 		return v.Slip.Steps[0].Cents
 	}
 	due := v.DueOn(d)
-	if v.Record != nil && d.Compare(DayOf(v.Record.At)) <= 0 {
-		v.Record = nil
+	for v.Record != nil && d.Compare(DayOf(v.Record.At)) <= 0 {
+		v = v.before()
 		due = min(due, v.DueOn(d))
 	}
 	return due

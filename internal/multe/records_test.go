@@ -245,18 +245,18 @@ func TestVerbale(t *testing.T) {
 	if s, err = s.Finalise(r, at); err != nil || s.State != multe.VerbaleSettled || s.Record == nil {
 		t.Errorf("settled, then recorded = %+v, %v", s, err)
 	}
-	_, err = v.Cancel("", at)
+	_, err = v.Cancel(multe.Cancellation{Reason: ""}, "operator:1", at)
 	wantCode(t, "cancel without a reason", err, "verbale.bad_reason")
-	_, err = v.Cancel(strings.Repeat("x", multe.MaxReason+1), at)
+	_, err = v.Cancel(multe.Cancellation{Reason: strings.Repeat("x", multe.MaxReason+1)}, "operator:1", at)
 	wantCode(t, "cancel with a long reason", err, "verbale.bad_reason")
-	c, err := v.Cancel("Targa errata", at)
+	c, err := v.Cancel(multe.Cancellation{Reason: "Targa errata"}, "operator:1", at)
 	if err != nil || c.Reason != "Targa errata" {
 		t.Fatal(c.Reason, err)
 	}
 	if u, err := c.UndoCancel(at); err != nil || u.State != multe.VerbaleIssued || u.Reason != "" {
 		t.Errorf("undone = %+v, %v", u, err)
 	}
-	if fc, err := f.Cancel("Autotutela", at); err != nil {
+	if fc, err := f.Cancel(multe.Cancellation{Reason: "Autotutela"}, "operator:1", at); err != nil {
 		t.Error(err)
 	} else if u, err := fc.UndoCancel(at); err != nil || u.State != multe.VerbaleFinalised || u.Record == nil {
 		t.Errorf("undone after its record = %+v, %v", u, err)

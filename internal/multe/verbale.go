@@ -2,6 +2,7 @@ package multe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ const (
 	MaxPast       = 90 * 24 * time.Hour // art. 201 CdS: later nothing can be notified
 	MaxReason     = 400                 // Motivazione in the XSD
 	MaxRegister   = 30
+	MaxViolation  = 12 // code in a catalogue
 	causaleLength = 90 // what a notice prints (guida tecnica 3.5.1, AVVISO.OGGETTO); the XSD allows 100
 )
 
@@ -186,18 +188,35 @@ type Verbale struct {
 	Reissued PositionID   `json:",omitzero"`
 	Reason   string       `json:",omitzero"` // why it was cancelled; it goes to the platform as Motivazione
 	Was      VerbaleState `json:",omitzero"` // what it was before it was cancelled
-	Version  uint64
-	Changed  time.Time
+	// Cancellation is who annulled it and how, or who asked for it; nil if nobody
+	// did. Annulments of old have a Reason only.
+	Cancellation *Cancellation `json:",omitzero"`
+	History      []Record      `json:",omitzero"` // the records it had before, oldest first
+	Appeals      []Appeal      `json:",omitzero"` // ricorsi, oldest first; only the last can be pending
+	Priced       Day           `json:",omitzero"` // the day whose amount the platform was told, if that was since Record.At
+	Version      uint64
+	Changed      time.Time
 }
 
-// Record is what the office adds when it finalises a verbale.
+// Record is what the office adds when it finalises a verbale. One with an amount
+// and no Fine is due as it is for ever; with a Fine, Cents is asked until the
+// verbale is notified, and the law's steps from then on.
 type Record struct {
 	Register string // number in the creditor's register, given by the creditor
-	Cents    Cents  // due from now on
+	Cents    Cents  // due from now on, costs and all
 	Causale  Causale
 	Debtor   *Debtor // nil under the explicit choice to stay anonymous
 	Policy   DebtorPolicy
-	At       time.Time
+	At       time.Time // of this version
+
+	On           Day           `json:",omitzero"` // of the registration
+	Violation    string        `json:",omitzero"` // code in the catalogue that Fine is from; "" if it was typed
+	Fine         *Fine         `json:",omitzero"`
+	CostsCents   Cents         `json:",omitzero"` // accertamento and notification: part of every step, never discounted
+	Notification *Notification `json:",omitzero"`
+	Steps        []Step        `json:",omitzero"` // worked out of the above; none: Cents, for ever
+	By           string        `json:",omitzero"` // who made this version
+	Why          string        `json:",omitzero"` // why it replaced the one before; "" if it only added something
 }
 
 // IssueVerbale returns the verbale that a valid slip makes.
@@ -212,19 +231,6 @@ func (s Slip) ReferenceOrCode() string {
 		return s.Reference
 	}
 	return s.Number.String()
-}
-
-// DueOn returns what is due on day d.
-func (v Verbale) DueOn(d Day) Cents {
-	if v.Record != nil {
-		return v.Record.Cents
-	}
-	for _, s := range v.Slip.Steps {
-		if s.LastDay.IsZero() || d.Compare(s.LastDay) <= 0 {
-			return s.Cents
-		}
-	}
-	return 0 // no steps: an issued verbale always has one
 }
 
 // Positions returns every position that stands for the verbale: paying any of
@@ -279,6 +285,17 @@ func (r Record) Validate() error {
 	if r.Cents < 1 || r.Cents > MaxFineCents {
 		return bad("amount", "L'importo deve essere maggiore di zero e al massimo 99.999,99 euro.")
 	}
+	if r.CostsCents < 0 || r.CostsCents > MaxCostsCents {
+		return bad("costs", "Le spese di accertamento e notifica vanno da 0 a 100 euro.")
+	}
+	if r.Fine != nil {
+		if err := r.Fine.Validate(r.CostsCents); err != nil {
+			return err
+		}
+	}
+	if r.Violation != "" && checkText(r.Violation, MaxViolation) != nil {
+		return bad("violation", "Il codice della violazione ha al massimo 12 caratteri.")
+	}
 	if _, err := ParseCausale(string(r.Causale)); err != nil {
 		return err
 	}
@@ -315,22 +332,23 @@ func (v Verbale) Finalise(r Record, at time.Time) (Verbale, error) {
 // has compared the amounts.
 func (v Verbale) Settle(at time.Time) (Verbale, error) { return v.move("settle", at) }
 
-// Cancel annuls the verbale in autotutela. The reason goes to the platform, and
-// must hold no personal data.
-func (v Verbale) Cancel(reason string, at time.Time) (Verbale, error) {
-	if _, err := ParseReason(reason); err != nil {
+// Cancel annuls the verbale. The reason goes to the platform, and must hold no
+// personal data.
+func (v Verbale) Cancel(c Cancellation, by string, at time.Time) (Verbale, error) {
+	if err := v.mayCancel(c); err != nil {
 		return v, err
 	}
-	next, err := v.move("cancel", at)
-	if err != nil {
-		return v, err
-	}
-	next.Reason, next.Was = reason, v.State
-	return next, nil
+	c.By, c.At = by, Instant(at)
+	return v.cancel(c, at)
 }
 
-// UndoCancel takes a cancellation back that the platform has not heard of.
+// UndoCancel takes a cancellation back that the platform has not heard of, or that
+// nobody has approved yet.
 func (v Verbale) UndoCancel(at time.Time) (Verbale, error) {
+	if v.CancelRequested() {
+		v.Cancellation, v.Version, v.Changed = nil, v.Version+1, Instant(at)
+		return v, nil
+	}
 	m := verbaleMove("undo issued")
 	if v.Record != nil {
 		m = "undo finalised"
@@ -342,7 +360,11 @@ func (v Verbale) UndoCancel(at time.Time) (Verbale, error) {
 	if err != nil {
 		return v, err
 	}
-	next.Reason, next.Was = "", ""
+	if c := v.Cancellation; c != nil && c.Kind == CancelRicorso && len(v.Appeals) > 0 {
+		next.Appeals = slices.Clone(v.Appeals) // its outcome was the mistake
+		next.Appeals[len(next.Appeals)-1].Ruling = nil
+	}
+	next.Reason, next.Was, next.Cancellation = "", "", nil
 	return next, nil
 }
 

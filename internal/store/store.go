@@ -118,6 +118,10 @@ type Reader interface {
 	VerbaliByPlate(c multe.CreditorID, plate multe.Plate, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
 	// VerbaliIn lists those in a state, by id.
 	VerbaliIn(c multe.CreditorID, s multe.VerbaleState, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+	// VerbaliDue lists those whose amount is to change by itself, by the instant
+	// when the platform must be told ([multe.Verbale.NextStep]), then id. The
+	// cursor is the last verbale of the page before, or the zero Verbale.
+	VerbaliDue(c multe.CreditorID, after multe.Verbale, limit int) ([]multe.Verbale, error)
 	// CountVerbali counts the verbali of a creditor by state; absent means none.
 	CountVerbali(c multe.CreditorID) (map[multe.VerbaleState]int, error)
 

@@ -17,18 +17,51 @@ const (
 	codeUndone    = "undone"
 )
 
-// Cancel annuls a verbale in autotutela. The platform, where this cannot be undone,
+// Cancel annuls a verbale, or asks for it where the creditor wants two people to
+// say so: then it waits for [Verbali.ApproveCancel]. The platform, where this cannot be undone,
 // is told after the creditor's undo window; until then [Verbali.UndoCancel] takes
 // it back. The reason goes to the platform as Motivazione, so it must name nobody.
 // Repeating a cancellation gets the same answer. Money that had come must go back,
 // and a list of acts that left with the verbale be recalled: both are told to a
 // person.
-func (v *Verbali) Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, reason string) (multe.Verbale, multe.Code, error) {
+func (v *Verbali) Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, want multe.Cancellation) (multe.Verbale, multe.Code, error) {
 	return v.change(ctx, actor, c, id, "cancelling verbale", func(h history, old multe.Verbale) (multe.Verbale, error) {
-		if old.State == multe.VerbaleCancelled && old.Reason == reason {
+		if old.IsCancelled(want) {
 			return old, nil
 		}
-		next, err := old.Cancel(reason, h.at)
+		cr, err := h.tx.Creditor(c)
+		if err != nil {
+			return old, err
+		}
+		if !cr.ApproveCancellations {
+			next, err := old.Cancel(want, actor, h.at)
+			if err != nil {
+				return old, err
+			}
+			return next, h.cancelled(old, next, cr)
+		}
+		next, err := old.AskCancel(want, actor, h.at)
+		if err != nil {
+			return old, err
+		}
+		if err := h.tx.PutVerbale(next); err != nil {
+			return old, err
+		}
+		if err := h.add("verbale.cancel_requested", string(id), string(old.State), string(next.State)); err != nil {
+			return old, err
+		}
+		return next, store.Report(h.tx, c, kindApproval, string(id), details[kindApproval], h.at)
+	})
+}
+
+// ApproveCancel annuls a verbale on the word of a second person: who asked for it
+// is refused ([fault.Forbidden]). Approving again gets the same answer.
+func (v *Verbali) ApproveCancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error) {
+	return v.change(ctx, actor, c, id, "approving a cancellation", func(h history, old multe.Verbale) (multe.Verbale, error) {
+		if old.State == multe.VerbaleCancelled && old.Cancellation != nil && old.Cancellation.Approved == actor {
+			return old, nil
+		}
+		next, err := old.ApproveCancel(actor, h.at)
 		if err != nil {
 			return old, err
 		}
@@ -36,41 +69,59 @@ func (v *Verbali) Cancel(ctx context.Context, actor string, c multe.CreditorID, 
 		if err != nil {
 			return old, err
 		}
-		if err := h.tx.PutVerbale(next); err != nil {
+		if err := h.cancelled(old, next, cr); err != nil {
 			return old, err
 		}
-		if err := store.Annulled(h.tx, next, h.at); err != nil {
-			return old, err
-		}
-		if err := h.add("verbale.cancelled", string(id), string(old.State), string(next.State)); err != nil {
-			return old, err
-		}
-		for _, p := range old.Positions() {
-			code, err := h.tx.Code(c, p)
-			if err != nil {
-				return old, err
-			}
-			if code.State == multe.CodePaid || code.State == multe.CodeVoid {
-				continue
-			}
-			if err := store.Drop(h.tx, h.actor, c, p, codeCancelled, false, h.at); err != nil {
-				return old, err
-			}
-			if err := store.Annul(h.tx, h.actor, c, p, id, reason, h.at.Add(cr.Undo()), h.at); err != nil {
-				return old, err
-			}
-		}
-		return next, nil
+		return next, h.close(kindApproval, string(id))
 	})
 }
 
-// UndoCancel takes a cancellation back. Once the platform may have heard of it, or
+// cancelled writes an annulled verbale, and leaves the annulment of its positions
+// for the platform.
+func (h history) cancelled(old, next multe.Verbale, cr multe.Creditor) error {
+	if err := h.tx.PutVerbale(next); err != nil {
+		return err
+	}
+	if err := store.Annulled(h.tx, next, h.at); err != nil {
+		return err
+	}
+	if err := h.add("verbale.cancelled", string(old.Slip.ID), string(old.State), string(next.State)); err != nil {
+		return err
+	}
+	for _, p := range old.Positions() {
+		code, err := h.tx.Code(h.creditor, p)
+		if err != nil {
+			return err
+		}
+		if code.State == multe.CodePaid || code.State == multe.CodeVoid {
+			continue
+		}
+		if err := store.Drop(h.tx, h.actor, h.creditor, p, codeCancelled, false, h.at); err != nil {
+			return err
+		}
+		if err := store.Annul(h.tx, h.actor, h.creditor, p, old.Slip.ID, next.Reason, h.at.Add(cr.Undo()), h.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UndoCancel takes a cancellation back, or the request for one. Once the platform may have heard of it, or
 // money came, that is a [fault.Conflict].
 func (v *Verbali) UndoCancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error) {
 	return v.change(ctx, actor, c, id, "undoing a cancellation", func(h history, old multe.Verbale) (multe.Verbale, error) {
 		next, err := old.UndoCancel(h.at)
 		if err != nil {
 			return old, err
+		}
+		if old.CancelRequested() {
+			if err := h.tx.PutVerbale(next); err != nil {
+				return old, err
+			}
+			if err := h.add("verbale.cancel_withdrawn", string(id), string(old.State), string(next.State)); err != nil {
+				return old, err
+			}
+			return next, h.close(kindApproval, string(id))
 		}
 		for _, p := range old.Positions() {
 			if err := h.restore(p, old.Changed); err != nil {

@@ -279,12 +279,12 @@ func TestCancel(t *testing.T) {
 	if _, _, err := w.UndoCancel(ctx, "operator:1", ente, s.ID); fault.Of(err).Code != "verbale.wrong_state" {
 		t.Errorf("undo of nothing: %v", err)
 	}
-	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, ""); fault.Of(err).Code != "verbale.bad_reason" {
+	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, multe.Cancellation{Reason: ""}); fault.Of(err).Code != "verbale.bad_reason" {
 		t.Errorf("without a reason: %v", err)
 	}
 	w.left(t, 1) // its activation is on the way, the other's is not
 	for range 2 {
-		v, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Targa errata")
+		v, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, multe.Cancellation{Reason: "Targa errata"})
 		if err != nil || v.State != multe.VerbaleCancelled {
 			t.Fatal(err)
 		}
@@ -296,7 +296,7 @@ func TestCancel(t *testing.T) {
 	if got, want := w.all(t, 2), "activate:4200::refused, "+end; got != want {
 		t.Errorf("full code: %s, want %s", got, want)
 	}
-	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Altro"); fault.Of(err).Code != "verbale.wrong_state" {
+	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, multe.Cancellation{Reason: "Altro"}); fault.Of(err).Code != "verbale.wrong_state" {
 		t.Errorf("another reason: %v", err)
 	}
 	w.clock = w.clock.Add(29 * time.Minute)
@@ -311,7 +311,7 @@ func TestCancel(t *testing.T) {
 		t.Errorf("full code restored: %s, want %s", got, want)
 	}
 
-	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Targa errata"); err != nil {
+	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, multe.Cancellation{Reason: "Targa errata"}); err != nil {
 		t.Fatal(err)
 	}
 	w.clock = w.clock.Add(30 * time.Minute)
@@ -341,7 +341,7 @@ func TestUndoRestoresWhatWasDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Autotutela"); err != nil {
+		if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 			t.Fatal(err)
 		}
 		w.clock = w.clock.Add(time.Minute)
@@ -353,7 +353,7 @@ func TestUndoRestoresWhatWasDropped(t *testing.T) {
 			t.Errorf("= %s", got)
 		}
 	}
-	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, "Autotutela"); err != nil {
+	if _, _, err := w.Cancel(ctx, "operator:1", ente, s.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 		t.Fatal(err)
 	}
 	w.clock = w.clock.Add(31 * time.Minute)
@@ -387,7 +387,7 @@ func TestCancelWindow(t *testing.T) {
 	if _, _, err := w.issue(t, w.slip(1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.Cancel(t.Context(), "operator:1", ente, w.slip(1).ID, "Autotutela"); err != nil {
+	if _, _, err := w.Cancel(t.Context(), "operator:1", ente, w.slip(1).ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 		t.Fatal(err)
 	}
 	chs := w.changes(t, 1)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -257,8 +256,10 @@ func (h history) paid(v multe.Verbale, code multe.Code) (enough bool, err error)
 // the same answer; another record, or a register number in use, is a
 // [fault.Conflict].
 func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, r multe.Record) (multe.Verbale, multe.Code, error) {
-	if err := r.Validate(); err != nil {
-		return multe.Verbale{}, multe.Code{}, err
+	if r.Cents != 0 { // else it is worked out first
+		if err := r.Validate(); err != nil {
+			return multe.Verbale{}, multe.Code{}, err
+		}
 	}
 	at := multe.Instant(v.now())
 	var (
@@ -277,7 +278,7 @@ func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, 
 		if err != nil {
 			return err
 		}
-		if old.Record != nil && sameRecord(*old.Record, r) {
+		if first := old.FirstRecord(); first != nil && sameRequest(*first, r) {
 			recorded = old
 			return nil
 		}
@@ -285,15 +286,22 @@ func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, 
 		if err != nil {
 			return err
 		}
-		record := r
-		record.Policy = cr.PolicyOn(multe.DayOf(at)).Debtor
+		if old.Record != nil {
+			_, err := old.Finalise(r, at)
+			return err // it is a conflict, whatever r costs
+		}
+		h := history{tx: tx, creditor: c, position: carrier.Position, actor: actor, at: at}
+		record, err := h.price(old, r, cr)
+		if err != nil {
+			return err
+		}
+		record.By, record.Policy = actor, cr.PolicyOn(multe.DayOf(at)).Debtor
 		if recorded, err = old.Finalise(record, at); err != nil {
 			return err
 		}
 		if err := registerFree(tx, c, r.Register); err != nil {
 			return err
 		}
-		h := history{tx: tx, creditor: c, position: carrier.Position, actor: actor, at: at}
 		if err := h.add("verbale.recorded", string(id), string(old.State), string(recorded.State)); err != nil {
 			return err
 		}
@@ -308,12 +316,6 @@ func (v *Verbali) Record(ctx context.Context, actor string, c multe.CreditorID, 
 	}
 	v.nudge()
 	return recorded, code, nil
-}
-
-// sameRecord reports whether the office asks for what is recorded already.
-func sameRecord(have, want multe.Record) bool {
-	want.At, want.Policy = have.At, have.Policy
-	return reflect.DeepEqual(have, want)
 }
 
 func registerFree(tx store.Tx, c multe.CreditorID, register string) error {

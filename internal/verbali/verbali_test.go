@@ -440,7 +440,7 @@ func TestRecordRefusals(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if v, err = v.Cancel("Autotutela", w.clock); err != nil {
+		if v, err = v.Cancel(multe.Cancellation{Reason: "Autotutela"}, "operator:1", w.clock); err != nil {
 			return err
 		}
 		return tx.PutVerbale(v)

@@ -82,7 +82,7 @@ var verbali = &table[multe.Verbale]{
 	name:    "verbale",
 	key:     func(v multe.Verbale) key { return keyOf(string(v.Creditor), string(v.Slip.ID)) },
 	version: func(v multe.Verbale) uint64 { return v.Version },
-	indexes: []*index[multe.Verbale]{verbalePosition, verbaleRegister, verbaleDevice, verbalePlate, verbaleState},
+	indexes: []*index[multe.Verbale]{verbalePosition, verbaleRegister, verbaleDevice, verbalePlate, verbaleState, verbaleDue},
 	tally: func(v multe.Verbale) []key {
 		return []key{keyOf("verbale.state", string(v.Creditor), string(v.State))}
 	},

@@ -40,7 +40,7 @@ func TestOldSchema(t *testing.T) {
 	}
 	err = errors.Join(db.Update(func(tx *bolt.Tx) error {
 		return errors.Join(
-			tx.DeleteBucket([]byte("verbale.plate")), tx.DeleteBucket([]byte("verbale.state")), tx.DeleteBucket([]byte("document")),
+			tx.DeleteBucket([]byte("verbale.plate")), tx.DeleteBucket([]byte("verbale.state")), tx.DeleteBucket([]byte("verbale.due")), tx.DeleteBucket([]byte("document")),
 			tx.Bucket([]byte("tallies")).Put([]byte("of old\x00"), binary.BigEndian.AppendUint64(nil, 7)),
 			tx.Bucket([]byte("meta")).Put([]byte("schema"), binary.BigEndian.AppendUint64(nil, 1)))
 	}), db.Close())

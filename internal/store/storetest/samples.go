@@ -174,13 +174,24 @@ func kinds(c multe.CreditorID) []kind {
 			v := verbale(c, "V1")
 			v.State, v.Reissued, v.Reason = multe.VerbaleFinalised, "P3", "Autotutela: targa errata"
 			v.Slip.Full = &multe.SlipCode{Position: "P2", Number: number(2)}
-			v.Record = &multe.Record{Register: "V/2026/17", Cents: 8700, Causale: "Verbale CdS n. 17", Debtor: debtor(), Policy: multe.DebtorReset, At: noon}
+			day := multe.Day{Year: 2024, Month: 2, Day: 29}
+			v.Record = &multe.Record{Register: "V/2026/17", Cents: 8700, Causale: "Verbale CdS n. 17", Debtor: debtor(), Policy: multe.DebtorReset, At: noon,
+				On: day, Violation: "7158", Fine: &multe.Fine{Reduced: 4200, Discounted: 2940, Late: 8650}, CostsCents: 1420, By: "operator:O1", Why: "Refuso",
+				Notification: &multe.Notification{How: multe.NotifiedGiacenza, Day: day, Notified: day.Plus(10)},
+				Steps:        []multe.Step{{Cents: 4360, LastDay: day.Plus(15)}, {Cents: 5620}}}
+			v.History = []multe.Record{{Register: "V/2026/16", Cents: 1, At: noon}}
+			v.Appeals = []multe.Appeal{{Authority: multe.AuthorityPrefetto, Number: "12/2026", Day: day, By: "operator:O1",
+				Ruling: &multe.Ruling{Verdetto: multe.RicorsoRespinto, Day: day, Number: "13", Cents: 8400, LastDay: day.Plus(30), By: "operator:O2"}}}
+			v.Cancellation = &multe.Cancellation{Kind: multe.CancelAutotutela, Cause: "targa-errata", Reason: "Targa", By: "operator:O1", At: noon, Approved: "operator:O2"}
+			v.Priced = day
 			return v
 		}, func(r *multe.Verbale) *uint64 { return &r.Version }, store.Tx.PutVerbale,
 			func(r store.Reader) (multe.Verbale, error) { return r.Verbale(c, "V1") },
 			func(r *multe.Verbale) {
 				r.Slip.Steps[0].Cents, r.Record.Debtor.CF, r.Record.Register = 1, "scribble", "scribble"
 				r.Slip.Full.Position = "scribble"
+				r.Record.Fine.Late, r.Record.Notification.How, r.Record.Steps[0].Cents = 1, "scribble", 1
+				r.History[0].Register, r.Appeals[0].Ruling.Number, r.Cancellation.Reason = "scribble", "scribble", "scribble"
 			}),
 		kindOf("change", func() multe.Change {
 			return multe.Change{Creditor: c, Position: "P1", Seq: 12, Kind: multe.ChangeUpdate, State: multe.ChangeUnknown, Verbale: "V1", Batch: "B1",

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"DocumentsSucceedEachOther", documentsSucceedEachOther},
 		{"SessionsAreOfOnePerson", sessionsAreOfOnePerson},
 		{"VerbaliByPlateAndState", verbaliByPlateAndState},
+		{"VerbaliByNextStep", verbaliByNextStep},
 		{"MoneyFollows", moneyFollows},
 		{"PrintsFollow", printsFollow},
 		{"CreditorsAreRemembered", creditorsAreRemembered},
