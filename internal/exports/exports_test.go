@@ -127,7 +127,7 @@ func TestWhoIsNotified(t *testing.T) {
 		"DOUBT01": func(v multe.Verbale) { o.report(t, "position.paid_unnotified", string(v.Slip.Position)) },
 		"FLOW001": func(v multe.Verbale) { o.report(t, "accounting.never_notified", v.Slip.Number.IUV()) },
 		"VOID001": func(v multe.Verbale) {
-			if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, "Autotutela"); err != nil {
+			if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -278,7 +278,7 @@ func TestFileOfThePaid(t *testing.T) {
 	}
 	o.Pass(2 * day)
 	o.hear(t, a, "A", 5700)
-	if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, b.Slip.ID, "Autotutela"); err != nil {
+	if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, b.Slip.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := o.Exports.File(t.Context(), webtest.Torino, x.ID); fault.Of(err).Code != "export.stale" {

@@ -68,7 +68,7 @@ func (s *street) payTo(t *testing.T, c multe.CreditorID, iuv, iur string, cents 
 
 func (s *street) cancel(t *testing.T, v multe.Verbale) {
 	t.Helper()
-	if _, _, err := s.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, "Autotutela"); err != nil {
+	if _, _, err := s.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
 		t.Fatal(err)
 	}
 }
