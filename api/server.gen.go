@@ -430,6 +430,15 @@ type AccountingEntry struct {
 	Trn       string    `json:"trn,omitempty,omitzero"`
 }
 
+// AddedDocument defines model for AddedDocument.
+type AddedDocument struct {
+	Document Document `json:"document"`
+
+	// DryRun True: nothing was kept, and n is the number it would have.
+	DryRun   bool      `json:"dry_run"`
+	Findings []Finding `json:"findings"`
+}
+
 // Code defines model for Code.
 type Code struct {
 	// Avviso Absent while requested.
@@ -483,6 +492,12 @@ type Creditor struct {
 
 	// ValidityDays Absent means no end of validity.
 	ValidityDays int `json:"validity_days,omitempty,omitzero"`
+}
+
+// CreditorPage defines model for CreditorPage.
+type CreditorPage struct {
+	Creditors []Creditor `json:"creditors"`
+	Next      string     `json:"next,omitempty,omitzero"`
 }
 
 // Debtor A person (surname and name) or a company.
@@ -550,6 +565,27 @@ type DiscrepancyPage struct {
 	Next          string        `json:"next,omitempty,omitzero"`
 }
 
+// Document defines model for Document.
+type Document struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// Digest SHA-256 of what is kept.
+	Digest string    `json:"digest"`
+	From   multe.Day `json:"from"`
+	Kind   string    `json:"kind"`
+	N      int64     `json:"n"`
+
+	// Type Media type.
+	Type string `json:"type"`
+}
+
+// DocumentPage defines model for DocumentPage.
+type DocumentPage struct {
+	Documents []Document `json:"documents"`
+	Next      int64      `json:"next,omitempty,omitzero"`
+}
+
 // Entry defines model for Entry.
 type Entry struct {
 	Action string    `json:"action"`
@@ -575,6 +611,13 @@ type FieldProblem struct {
 
 	// Pointer JSON Pointer (RFC 6901) into the body.
 	Pointer string `json:"pointer,omitempty,omitzero"`
+}
+
+// Finding defines model for Finding.
+type Finding struct {
+	// Detail Italian.
+	Detail string `json:"detail"`
+	Line   int    `json:"line,omitempty,omitzero"`
 }
 
 // Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
@@ -852,7 +895,21 @@ type PaymentPage struct {
 type Policy struct {
 	Amount PolicyAmount `json:"amount"`
 	Debtor PolicyDebtor `json:"debtor"`
-	From   multe.Day    `json:"from"`
+
+	// Discount How long the discount lasts: on a preavviso (slip) from the day of the
+	// violation, on a verbale (discount) from its notification. Absent: 5 days.
+	Discount Term      `json:"discount,omitempty,omitzero"`
+	From     multe.Day `json:"from"`
+
+	// NoSlipDiscount The preavviso shows only the minimum.
+	NoSlipDiscount bool `json:"no_slip_discount,omitempty,omitzero"`
+
+	// Patron Day of the patron saint, counted as a holiday: 06-24. Absent: not counted.
+	Patron string `json:"patron,omitempty,omitzero"`
+
+	// Slip How long the discount lasts: on a preavviso (slip) from the day of the
+	// violation, on a verbale (discount) from its notification. Absent: 5 days.
+	Slip Term `json:"slip,omitempty,omitzero"`
 }
 
 // PolicyAmount defines model for Policy.Amount.
@@ -1006,6 +1063,15 @@ type Stock struct {
 	Target int            `json:"target"`
 }
 
+// Term How long the discount lasts: on a preavviso (slip) from the day of the
+// violation, on a verbale (discount) from its notification. Absent: 5 days.
+type Term struct {
+	Days int `json:"days"`
+
+	// Working Sundays and holidays are not counted; Saturdays are.
+	Working bool `json:"working,omitempty,omitzero"`
+}
+
 // Timeline defines model for Timeline.
 type Timeline struct {
 	Code    Code    `json:"code"`
@@ -1086,6 +1152,9 @@ type AvvisoOrPosition = string
 // CF defines model for CF.
 type CF = string
 
+// DocumentKind defines model for DocumentKind.
+type DocumentKind = string
+
 // From defines model for From.
 type From = string
 
@@ -1097,6 +1166,21 @@ type Open = bool
 
 // To defines model for To.
 type To = string
+
+// CreditorVersion defines model for CreditorVersion.
+type CreditorVersion = Creditor
+
+// ListCreditorsParams defines parameters for ListCreditors.
+type ListCreditorsParams struct {
+	// After The last cf of the page before.
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ChangeCreditorParams defines parameters for ChangeCreditor.
+type ChangeCreditorParams struct {
+	IfMatch string `json:"If-Match"`
+}
 
 // ReadAccountingCSVParams defines parameters for ReadAccountingCSV.
 type ReadAccountingCSVParams struct {
@@ -1137,6 +1221,22 @@ type ListDiscrepanciesParams struct {
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListDocumentsParams defines parameters for ListDocuments.
+type ListDocumentsParams struct {
+	// After The last n of the page before.
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// AddDocumentParams defines parameters for AddDocument.
+type AddDocumentParams struct {
+	// From Today in Europe/Rome, if it is not given.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// DryRun Only look at it.
+	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 }
 
 // ListFlussiParams defines parameters for ListFlussi.
@@ -1198,6 +1298,9 @@ type ListMessagesParams struct {
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
 type AddCreditorJSONRequestBody = NewCreditor
 
+// ChangeCreditorJSONRequestBody defines body for ChangeCreditor for application/json ContentType.
+type ChangeCreditorJSONRequestBody = NewCreditor
+
 // VoidCodeJSONRequestBody defines body for VoidCode for application/json ContentType.
 type VoidCodeJSONRequestBody = Reason
 
@@ -1218,12 +1321,18 @@ type RecordVerbaleJSONRequestBody = RecordRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListCreditors The creditors of the installation, by codice fiscale.
+	// (GET /v1/creditors)
+	ListCreditors(c *gin.Context, params ListCreditorsParams)
 	// AddCreditor Begin to serve a creditor.
 	// (POST /v1/creditors)
 	AddCreditor(c *gin.Context)
 	// ReadCreditor A creditor as it is configured.
 	// (GET /v1/creditors/{cf})
 	ReadCreditor(c *gin.Context, cf CF)
+	// ChangeCreditor Change all settings of a creditor.
+	// (PUT /v1/creditors/{cf})
+	ChangeCreditor(c *gin.Context, cf CF, params ChangeCreditorParams)
 	// ReadAccountingCSV The same for a spreadsheet.
 	// (GET /v1/creditors/{cf}/accounting.csv)
 	ReadAccountingCSV(c *gin.Context, cf CF, params ReadAccountingCSVParams)
@@ -1260,6 +1369,15 @@ type ServerInterface interface {
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(c *gin.Context, cf CF, params ListDiscrepanciesParams)
+	// ListDocuments The documents of a kind, the latest first.
+	// (GET /v1/creditors/{cf}/documents/{kind})
+	ListDocuments(c *gin.Context, cf CF, kind DocumentKind, params ListDocumentsParams)
+	// AddDocument Give a document that is in force from a day on.
+	// (PUT /v1/creditors/{cf}/documents/{kind})
+	AddDocument(c *gin.Context, cf CF, kind DocumentKind, params AddDocumentParams)
+	// ReadDocument The bytes of a document; wardens without their PINs.
+	// (GET /v1/creditors/{cf}/documents/{kind}/{n})
+	ReadDocument(c *gin.Context, cf CF, kind DocumentKind, n int64)
 	// ListFlussi The flows of the creditor, by day of settlement.
 	// (GET /v1/creditors/{cf}/flussi)
 	ListFlussi(c *gin.Context, cf CF, params ListFlussiParams)
@@ -1334,6 +1452,41 @@ type ServerInterfaceWrapper struct {
 
 type MiddlewareFunc func(c *gin.Context)
 
+// ListCreditors operation middleware
+func (siw *ServerInterfaceWrapper) ListCreditors(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCreditorsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListCreditors(c, params)
+}
+
 // AddCreditor operation middleware
 func (siw *ServerInterfaceWrapper) AddCreditor(c *gin.Context) {
 
@@ -1370,6 +1523,58 @@ func (siw *ServerInterfaceWrapper) ReadCreditor(c *gin.Context) {
 	}
 
 	siw.Handler.ReadCreditor(c, cf)
+}
+
+// ChangeCreditor operation middleware
+func (siw *ServerInterfaceWrapper) ChangeCreditor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeCreditorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeCreditor(c, cf, params)
 }
 
 // ReadAccountingCSV operation middleware
@@ -1828,6 +2033,155 @@ func (siw *ServerInterfaceWrapper) ListDiscrepancies(c *gin.Context) {
 	}
 
 	siw.Handler.ListDiscrepancies(c, cf, params)
+}
+
+// ListDocuments operation middleware
+func (siw *ServerInterfaceWrapper) ListDocuments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "kind" -------------
+	var kind DocumentKind
+
+	err = runtime.BindStyledParameterWithOptions("simple", "kind", c.Param("kind"), &kind, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDocumentsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDocuments(c, cf, kind, params)
+}
+
+// AddDocument operation middleware
+func (siw *ServerInterfaceWrapper) AddDocument(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "kind" -------------
+	var kind DocumentKind
+
+	err = runtime.BindStyledParameterWithOptions("simple", "kind", c.Param("kind"), &kind, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddDocumentParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddDocument(c, cf, kind, params)
+}
+
+// ReadDocument operation middleware
+func (siw *ServerInterfaceWrapper) ReadDocument(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "kind" -------------
+	var kind DocumentKind
+
+	err = runtime.BindStyledParameterWithOptions("simple", "kind", c.Param("kind"), &kind, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", c.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter n: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadDocument(c, cf, kind, n)
 }
 
 // ListFlussi operation middleware
@@ -2583,8 +2937,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	}
 
 	router.GET(options.BaseURL+"/v1/health", wrapper.Health)
+	router.GET(options.BaseURL+"/v1/creditors", wrapper.ListCreditors)
 	router.POST(options.BaseURL+"/v1/creditors", wrapper.AddCreditor)
 	router.GET(options.BaseURL+"/v1/creditors/:cf", wrapper.ReadCreditor)
+	router.PUT(options.BaseURL+"/v1/creditors/:cf", wrapper.ChangeCreditor)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/documents/:kind", wrapper.ListDocuments)
+	router.PUT(options.BaseURL+"/v1/creditors/:cf/documents/:kind", wrapper.AddDocument)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/documents/:kind/:n", wrapper.ReadDocument)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/operators", wrapper.AddOperator)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/devices", wrapper.ListDevices)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/devices", wrapper.AddDevice)
@@ -2619,7 +2978,55 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/discrepancies", wrapper.ListDiscrepancies)
 }
 
+type CreditorVersionResponseHeaders struct {
+	ETag string
+}
+type CreditorVersionJSONResponse struct {
+	Body Creditor
+
+	Headers CreditorVersionResponseHeaders
+}
+
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type ListCreditorsRequestObject struct {
+	Params ListCreditorsParams
+}
+
+type ListCreditorsResponseObject interface {
+	VisitListCreditorsResponse(w http.ResponseWriter) error
+}
+
+type ListCreditors200JSONResponse CreditorPage
+
+func (response ListCreditors200JSONResponse) VisitListCreditorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditorsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCreditorsdefaultApplicationProblemPlusJSONResponse) VisitListCreditorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type AddCreditorRequestObject struct {
 	Body *AddCreditorJSONRequestBody
@@ -2668,15 +3075,16 @@ type ReadCreditorResponseObject interface {
 	VisitReadCreditorResponse(w http.ResponseWriter) error
 }
 
-type ReadCreditor200JSONResponse Creditor
+type ReadCreditor200JSONResponse struct{ CreditorVersionJSONResponse }
 
 func (response ReadCreditor200JSONResponse) VisitReadCreditorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -2688,6 +3096,48 @@ type ReadCreditordefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReadCreditordefaultApplicationProblemPlusJSONResponse) VisitReadCreditorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCreditorRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ChangeCreditorParams
+	Body   *ChangeCreditorJSONRequestBody
+}
+
+type ChangeCreditorResponseObject interface {
+	VisitChangeCreditorResponse(w http.ResponseWriter) error
+}
+
+type ChangeCreditor200JSONResponse struct{ CreditorVersionJSONResponse }
+
+func (response ChangeCreditor200JSONResponse) VisitChangeCreditorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeCreditordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeCreditordefaultApplicationProblemPlusJSONResponse) VisitChangeCreditorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3176,6 +3626,136 @@ type ListDiscrepanciesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDiscrepanciesdefaultApplicationProblemPlusJSONResponse) VisitListDiscrepanciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocumentsRequestObject struct {
+	Cf     CF           `json:"cf"`
+	Kind   DocumentKind `json:"kind"`
+	Params ListDocumentsParams
+}
+
+type ListDocumentsResponseObject interface {
+	VisitListDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ListDocuments200JSONResponse DocumentPage
+
+func (response ListDocuments200JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDocumentsdefaultApplicationProblemPlusJSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddDocumentRequestObject struct {
+	Cf     CF           `json:"cf"`
+	Kind   DocumentKind `json:"kind"`
+	Params AddDocumentParams
+	Body   io.Reader
+}
+
+type AddDocumentResponseObject interface {
+	VisitAddDocumentResponse(w http.ResponseWriter) error
+}
+
+type AddDocument200JSONResponse AddedDocument
+
+func (response AddDocument200JSONResponse) VisitAddDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddDocumentdefaultApplicationProblemPlusJSONResponse) VisitAddDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadDocumentRequestObject struct {
+	Cf   CF           `json:"cf"`
+	Kind DocumentKind `json:"kind"`
+	N    int64        `json:"n"`
+}
+
+type ReadDocumentResponseObject interface {
+	VisitReadDocumentResponse(w http.ResponseWriter) error
+}
+
+type ReadDocument200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadDocument200ApplicationoctetStreamResponse) VisitReadDocumentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadDocumentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadDocumentdefaultApplicationProblemPlusJSONResponse) VisitReadDocumentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4043,12 +4623,18 @@ func (response ReplayMessagedefaultApplicationProblemPlusJSONResponse) VisitRepl
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListCreditors The creditors of the installation, by codice fiscale.
+	// (GET /v1/creditors)
+	ListCreditors(ctx context.Context, request ListCreditorsRequestObject) (ListCreditorsResponseObject, error)
 	// AddCreditor Begin to serve a creditor.
 	// (POST /v1/creditors)
 	AddCreditor(ctx context.Context, request AddCreditorRequestObject) (AddCreditorResponseObject, error)
 	// ReadCreditor A creditor as it is configured.
 	// (GET /v1/creditors/{cf})
 	ReadCreditor(ctx context.Context, request ReadCreditorRequestObject) (ReadCreditorResponseObject, error)
+	// ChangeCreditor Change all settings of a creditor.
+	// (PUT /v1/creditors/{cf})
+	ChangeCreditor(ctx context.Context, request ChangeCreditorRequestObject) (ChangeCreditorResponseObject, error)
 	// ReadAccountingCSV The same for a spreadsheet.
 	// (GET /v1/creditors/{cf}/accounting.csv)
 	ReadAccountingCSV(ctx context.Context, request ReadAccountingCSVRequestObject) (ReadAccountingCSVResponseObject, error)
@@ -4085,6 +4671,15 @@ type StrictServerInterface interface {
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(ctx context.Context, request ListDiscrepanciesRequestObject) (ListDiscrepanciesResponseObject, error)
+	// ListDocuments The documents of a kind, the latest first.
+	// (GET /v1/creditors/{cf}/documents/{kind})
+	ListDocuments(ctx context.Context, request ListDocumentsRequestObject) (ListDocumentsResponseObject, error)
+	// AddDocument Give a document that is in force from a day on.
+	// (PUT /v1/creditors/{cf}/documents/{kind})
+	AddDocument(ctx context.Context, request AddDocumentRequestObject) (AddDocumentResponseObject, error)
+	// ReadDocument The bytes of a document; wardens without their PINs.
+	// (GET /v1/creditors/{cf}/documents/{kind}/{n})
+	ReadDocument(ctx context.Context, request ReadDocumentRequestObject) (ReadDocumentResponseObject, error)
 	// ListFlussi The flows of the creditor, by day of settlement.
 	// (GET /v1/creditors/{cf}/flussi)
 	ListFlussi(ctx context.Context, request ListFlussiRequestObject) (ListFlussiResponseObject, error)
@@ -4207,6 +4802,32 @@ type strictHandler struct {
 	options     StrictGinServerOptions
 }
 
+// ListCreditors operation middleware
+func (sh *strictHandler) ListCreditors(ctx *gin.Context, params ListCreditorsParams) {
+	var request ListCreditorsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCreditors(ctx, request.(ListCreditorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCreditors")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListCreditorsResponseObject); ok {
+		if err := validResponse.VisitListCreditorsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // AddCreditor operation middleware
 func (sh *strictHandler) AddCreditor(ctx *gin.Context) {
 	var request AddCreditorRequestObject
@@ -4268,6 +4889,51 @@ func (sh *strictHandler) ReadCreditor(ctx *gin.Context, cf CF) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReadCreditorResponseObject); ok {
 		if err := validResponse.VisitReadCreditorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeCreditor operation middleware
+func (sh *strictHandler) ChangeCreditor(ctx *gin.Context, cf CF, params ChangeCreditorParams) {
+	var request ChangeCreditorRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	var body ChangeCreditorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeCreditor(ctx, request.(ChangeCreditorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeCreditor")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeCreditorResponseObject); ok {
+		if err := validResponse.VisitChangeCreditorResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -4628,6 +5294,92 @@ func (sh *strictHandler) ListDiscrepancies(ctx *gin.Context, cf CF, params ListD
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListDiscrepanciesResponseObject); ok {
 		if err := validResponse.VisitListDiscrepanciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDocuments operation middleware
+func (sh *strictHandler) ListDocuments(ctx *gin.Context, cf CF, kind DocumentKind, params ListDocumentsParams) {
+	var request ListDocumentsRequestObject
+
+	request.Cf = cf
+	request.Kind = kind
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDocuments(ctx, request.(ListDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDocumentsResponseObject); ok {
+		if err := validResponse.VisitListDocumentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddDocument operation middleware
+func (sh *strictHandler) AddDocument(ctx *gin.Context, cf CF, kind DocumentKind, params AddDocumentParams) {
+	var request AddDocumentRequestObject
+
+	request.Cf = cf
+	request.Kind = kind
+	request.Params = params
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddDocument(ctx, request.(AddDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddDocumentResponseObject); ok {
+		if err := validResponse.VisitAddDocumentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadDocument operation middleware
+func (sh *strictHandler) ReadDocument(ctx *gin.Context, cf CF, kind DocumentKind, n int64) {
+	var request ReadDocumentRequestObject
+
+	request.Cf = cf
+	request.Kind = kind
+	request.N = n
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadDocument(ctx, request.(ReadDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadDocument")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadDocumentResponseObject); ok {
+		if err := validResponse.VisitReadDocumentResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

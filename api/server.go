@@ -34,6 +34,7 @@ var contract []byte
 type Registry interface {
 	AddCreditor(ctx context.Context, actor string, c multe.Creditor) (multe.Creditor, error)
 	Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error)
+	ChangeCreditor(ctx context.Context, actor string, c multe.Creditor, version uint64) (multe.Creditor, error)
 	Creditors(ctx context.Context, after multe.CreditorID, limit int) ([]multe.Creditor, error)
 	AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Operator, string, error)
 	OperatorByToken(ctx context.Context, token string) (multe.Operator, error)
@@ -114,6 +115,7 @@ type Config struct {
 	Verbali       Verbali
 	Payments      Payments
 	Flussi        Flussi
+	Documents     Documents
 	Receipts      Receipts
 	Messages      Messages
 	Discrepancies Discrepancies
@@ -206,7 +208,7 @@ func (s *server) ReadCreditor(ctx context.Context, r ReadCreditorRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return ReadCreditor200JSONResponse(creditorBody(c)), nil
+	return ReadCreditor200JSONResponse{creditorVersion(c)}, nil
 }
 
 // AddOperator serves POST /v1/creditors/{cf}/operators.

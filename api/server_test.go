@@ -49,7 +49,7 @@ func (printer) Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byt
 func handler(w *webtest.World) *web.Server {
 	return api.New(api.Config{
 		Log: w.Log, Random: w.Random, Now: w.Now, Admin: []multe.Digest{{}, multe.DigestOf([]byte(webtest.Admin))},
-		Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Flussi: w.Flussi, Receipts: w.Receipts, Messages: w.Inbox, Discrepancies: w, Printer: printer{},
+		Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Flussi: w.Flussi, Receipts: w.Receipts, Documents: w.Documents, Messages: w.Inbox, Discrepancies: w, Printer: printer{},
 	})
 }
 
@@ -467,7 +467,7 @@ func TestWhoMayCall(t *testing.T) {
 	}
 	alba := r.Operator(t, webtest.Alba)
 	adminOnly := []string{"AddOperator"}
-	installation := []string{"AddCreditor", "ListInstallationDiscrepancies", "ListMessages", "ReadMessage", "ReplayMessage"} // for the administrator, and no creditor in the path to be wrong about
+	installation := []string{"AddCreditor", "ListCreditors", "ListInstallationDiscrepancies", "ListMessages", "ReadMessage", "ReplayMessage"} // for the administrator, and no creditor in the path to be wrong about
 	public := []string{"Health"}
 	type caller struct{ name, token, known, unknown, admin string } // codes for a known and an unknown creditor, and for what only the administrator may; "" is welcome
 	callers := []caller{
@@ -485,7 +485,7 @@ func TestWhoMayCall(t *testing.T) {
 			for _, cf := range []string{string(webtest.Torino), "01234560017", "x"} {
 				for _, who := range callers {
 					t.Run(op.OperationID+"/"+cf+"/"+who.name, func(t *testing.T) {
-						where := strings.NewReplacer("{cf}", cf, "{id}", r.ID(t), "{code}", r.ID(t), "{digest}", strings.Repeat("0", 64)).Replace(path)
+						where := strings.NewReplacer("{kind}", "streets", "{n}", "1", "{cf}", cf, "{id}", r.ID(t), "{code}", r.ID(t), "{digest}", strings.Repeat("0", 64)).Replace(path)
 						a := r.Do(t, webtest.Request{Method: method, Path: where, Token: who.token, Body: "{}"})
 						want := who.known
 						switch {

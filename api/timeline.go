@@ -73,11 +73,13 @@ var sentences = map[string]string{
 	"flusso.received":  "Flusso di rendicontazione ricevuto da PiemontePAY.",
 	"flusso.replaced":  "Nuova copia di un flusso di rendicontazione: sostituisce la precedente.",
 
-	"creditor.added":  "Ente aggiunto.",
-	"operator.added":  "Operatore aggiunto.",
-	"device.invited":  "Codice di attivazione creato per il palmare.",
-	"device.enrolled": "Palmare attivato.",
-	"device.revoked":  "Palmare revocato.",
+	"creditor.added":   "Ente aggiunto.",
+	"creditor.changed": "Impostazioni dell'ente cambiate.",
+	"document.added":   "Nuovo file dell'ente (catalogo, testi, vie, agenti o logo).",
+	"operator.added":   "Operatore aggiunto.",
+	"device.invited":   "Codice di attivazione creato per il palmare.",
+	"device.enrolled":  "Palmare attivato.",
+	"device.revoked":   "Palmare revocato.",
 }
 
 // sentence describes one entry in Italian; the platform's code follows when the

@@ -18,7 +18,7 @@ import (
 )
 
 // useCases are the packages that write history.
-var useCases = []string{"dispatch", "flussi", "inbox", "payments", "pool", "receipts", "registry", "verbali"}
+var useCases = []string{"dispatch", "documents", "flussi", "inbox", "payments", "pool", "receipts", "registry", "verbali"}
 
 // writers are the functions of those packages that take an action as a string.
 var writers = []string{"add", "audit", "batch", "code", "putDevice", "revise", "appealed"}

@@ -22,7 +22,8 @@ func creditorOf(b NewCreditor) multe.Creditor {
 		c.Postal = &multe.PostalAccount{Number: b.Postal.Number, Holder: b.Postal.Holder, Authorization: b.Postal.Authorization}
 	}
 	for _, p := range b.Policies {
-		c.Policies = append(c.Policies, multe.Policy{From: p.From, Debtor: multe.DebtorPolicy(p.Debtor), Amount: multe.AmountPolicy(p.Amount)})
+		c.Policies = append(c.Policies, multe.Policy{From: p.From, Debtor: multe.DebtorPolicy(p.Debtor), Amount: multe.AmountPolicy(p.Amount),
+			Patron: p.Patron, Slip: multe.Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: multe.Term(p.Discount)})
 	}
 	return c
 }
@@ -33,7 +34,8 @@ func creditorBody(c multe.Creditor) Creditor {
 		CodiceVersamento: c.CodiceVersamento, Pool: PoolLevels{Low: c.PoolLow, Target: c.PoolTarget},
 		ValidityDays: c.ValidityDays, UndoMinutes: c.UndoMinutes, LeaseHours: c.LeaseHours, Portal: c.Portal,
 		Policies: each(c.Policies, func(p multe.Policy) Policy {
-			return Policy{From: p.From, Debtor: PolicyDebtor(p.Debtor), Amount: PolicyAmount(p.Amount)}
+			return Policy{From: p.From, Debtor: PolicyDebtor(p.Debtor), Amount: PolicyAmount(p.Amount),
+				Patron: p.Patron, Slip: Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: Term(p.Discount)}
 		}),
 	}
 	if p := c.Postal; p != nil {

@@ -430,6 +430,15 @@ type AccountingEntry struct {
 	Trn       string             `json:"trn,omitempty,omitzero"`
 }
 
+// AddedDocument defines model for AddedDocument.
+type AddedDocument struct {
+	Document Document `json:"document"`
+
+	// DryRun True: nothing was kept, and n is the number it would have.
+	DryRun   bool      `json:"dry_run"`
+	Findings []Finding `json:"findings"`
+}
+
 // Code defines model for Code.
 type Code struct {
 	// Avviso Absent while requested.
@@ -483,6 +492,12 @@ type Creditor struct {
 
 	// ValidityDays Absent means no end of validity.
 	ValidityDays int `json:"validity_days,omitempty,omitzero"`
+}
+
+// CreditorPage defines model for CreditorPage.
+type CreditorPage struct {
+	Creditors []Creditor `json:"creditors"`
+	Next      string     `json:"next,omitempty,omitzero"`
 }
 
 // Debtor A person (surname and name) or a company.
@@ -550,6 +565,27 @@ type DiscrepancyPage struct {
 	Next          string        `json:"next,omitempty,omitzero"`
 }
 
+// Document defines model for Document.
+type Document struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// Digest SHA-256 of what is kept.
+	Digest string             `json:"digest"`
+	From   openapi_types.Date `json:"from"`
+	Kind   string             `json:"kind"`
+	N      int64              `json:"n"`
+
+	// Type Media type.
+	Type string `json:"type"`
+}
+
+// DocumentPage defines model for DocumentPage.
+type DocumentPage struct {
+	Documents []Document `json:"documents"`
+	Next      int64      `json:"next,omitempty,omitzero"`
+}
+
 // Entry defines model for Entry.
 type Entry struct {
 	Action string    `json:"action"`
@@ -575,6 +611,13 @@ type FieldProblem struct {
 
 	// Pointer JSON Pointer (RFC 6901) into the body.
 	Pointer string `json:"pointer,omitempty,omitzero"`
+}
+
+// Finding defines model for Finding.
+type Finding struct {
+	// Detail Italian.
+	Detail string `json:"detail"`
+	Line   int    `json:"line,omitempty,omitzero"`
 }
 
 // Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
@@ -850,9 +893,23 @@ type PaymentPage struct {
 
 // Policy defines model for Policy.
 type Policy struct {
-	Amount PolicyAmount       `json:"amount"`
-	Debtor PolicyDebtor       `json:"debtor"`
-	From   openapi_types.Date `json:"from"`
+	Amount PolicyAmount `json:"amount"`
+	Debtor PolicyDebtor `json:"debtor"`
+
+	// Discount How long the discount lasts: on a preavviso (slip) from the day of the
+	// violation, on a verbale (discount) from its notification. Absent: 5 days.
+	Discount Term               `json:"discount,omitempty,omitzero"`
+	From     openapi_types.Date `json:"from"`
+
+	// NoSlipDiscount The preavviso shows only the minimum.
+	NoSlipDiscount bool `json:"no_slip_discount,omitempty,omitzero"`
+
+	// Patron Day of the patron saint, counted as a holiday: 06-24. Absent: not counted.
+	Patron string `json:"patron,omitempty,omitzero"`
+
+	// Slip How long the discount lasts: on a preavviso (slip) from the day of the
+	// violation, on a verbale (discount) from its notification. Absent: 5 days.
+	Slip Term `json:"slip,omitempty,omitzero"`
 }
 
 // PolicyAmount defines model for Policy.Amount.
@@ -1006,6 +1063,15 @@ type Stock struct {
 	Target int            `json:"target"`
 }
 
+// Term How long the discount lasts: on a preavviso (slip) from the day of the
+// violation, on a verbale (discount) from its notification. Absent: 5 days.
+type Term struct {
+	Days int `json:"days"`
+
+	// Working Sundays and holidays are not counted; Saturdays are.
+	Working bool `json:"working,omitempty,omitzero"`
+}
+
 // Timeline defines model for Timeline.
 type Timeline struct {
 	Code    Code    `json:"code"`
@@ -1086,6 +1152,9 @@ type AvvisoOrPosition = string
 // CF defines model for CF.
 type CF = string
 
+// DocumentKind defines model for DocumentKind.
+type DocumentKind = string
+
 // From defines model for From.
 type From = string
 
@@ -1097,6 +1166,21 @@ type Open = bool
 
 // To defines model for To.
 type To = string
+
+// CreditorVersion defines model for CreditorVersion.
+type CreditorVersion = Creditor
+
+// ListCreditorsParams defines parameters for ListCreditors.
+type ListCreditorsParams struct {
+	// After The last cf of the page before.
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ChangeCreditorParams defines parameters for ChangeCreditor.
+type ChangeCreditorParams struct {
+	IfMatch string `json:"If-Match"`
+}
 
 // ReadAccountingCSVParams defines parameters for ReadAccountingCSV.
 type ReadAccountingCSVParams struct {
@@ -1137,6 +1221,22 @@ type ListDiscrepanciesParams struct {
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListDocumentsParams defines parameters for ListDocuments.
+type ListDocumentsParams struct {
+	// After The last n of the page before.
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// AddDocumentParams defines parameters for AddDocument.
+type AddDocumentParams struct {
+	// From Today in Europe/Rome, if it is not given.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// DryRun Only look at it.
+	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 }
 
 // ListFlussiParams defines parameters for ListFlussi.
@@ -1197,6 +1297,9 @@ type ListMessagesParams struct {
 
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
 type AddCreditorJSONRequestBody = NewCreditor
+
+// ChangeCreditorJSONRequestBody defines body for ChangeCreditor for application/json ContentType.
+type ChangeCreditorJSONRequestBody = NewCreditor
 
 // VoidCodeJSONRequestBody defines body for VoidCode for application/json ContentType.
 type VoidCodeJSONRequestBody = Reason
@@ -1290,6 +1393,11 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// ListCreditors The creditors of the installation, by codice fiscale.
+	//
+	// Corresponds with GET /v1/creditors (the `ListCreditors` operationId).
+	ListCreditors(ctx context.Context, params *ListCreditorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AddCreditorWithBody Begin to serve a creditor.
 	//
 	// Takes any type of body and a specified content type.
@@ -1308,6 +1416,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf} (the `ReadCreditor` operationId).
 	ReadCreditor(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeCreditorWithBody Change all settings of a creditor.
+	//
+	// What is left out goes back to its default. If-Match is the ETag of the
+	// settings that were read; if they were changed meanwhile the answer is 412
+	// creditor.changed. The same settings again are no change.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+	ChangeCreditorWithBody(ctx context.Context, cf CF, params *ChangeCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeCreditor Change all settings of a creditor.
+	//
+	// What is left out goes back to its default. If-Match is the ETag of the
+	// settings that were read; if they were changed meanwhile the answer is 412
+	// creditor.changed. The same settings again are no change.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+	ChangeCreditor(ctx context.Context, cf CF, params *ChangeCreditorParams, body ChangeCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadAccountingCSV The same for a spreadsheet.
 	//
@@ -1407,6 +1537,29 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/discrepancies (the `ListDiscrepancies` operationId).
 	ListDiscrepancies(ctx context.Context, cf CF, params *ListDiscrepanciesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDocuments The documents of a kind, the latest first.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/documents/{kind} (the `ListDocuments` operationId).
+	ListDocuments(ctx context.Context, cf CF, kind DocumentKind, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddDocumentWithBody Give a document that is in force from a day on.
+	//
+	// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
+	// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
+	// without pin keeps the one it had: PINs are hashed and never stored. Documents
+	// are never changed: a new one gets the next n. The last one given again, for
+	// the same day, is no new one.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/documents/{kind} (the `AddDocument` operationId).
+	AddDocumentWithBody(ctx context.Context, cf CF, kind DocumentKind, params *AddDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadDocument The bytes of a document; wardens without their PINs.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/documents/{kind}/{n} (the `ReadDocument` operationId).
+	ReadDocument(ctx context.Context, cf CF, kind DocumentKind, n int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFlussi The flows of the creditor, by day of settlement.
 	//
@@ -1578,6 +1731,21 @@ type ClientInterface interface {
 	ReplayMessage(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
+// ListCreditors The creditors of the installation, by codice fiscale.
+//
+// Corresponds with GET /v1/creditors (the `ListCreditors` operationId).
+func (c *Client) ListCreditors(ctx context.Context, params *ListCreditorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCreditorsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // AddCreditorWithBody Begin to serve a creditor.
 //
 // Takes any type of body and a specified content type.
@@ -1617,6 +1785,48 @@ func (c *Client) AddCreditor(ctx context.Context, body AddCreditorJSONRequestBod
 // Corresponds with GET /v1/creditors/{cf} (the `ReadCreditor` operationId).
 func (c *Client) ReadCreditor(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReadCreditorRequest(c.Server, cf)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeCreditorWithBody Change all settings of a creditor.
+//
+// What is left out goes back to its default. If-Match is the ETag of the
+// settings that were read; if they were changed meanwhile the answer is 412
+// creditor.changed. The same settings again are no change.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+func (c *Client) ChangeCreditorWithBody(ctx context.Context, cf CF, params *ChangeCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeCreditorRequestWithBody(c.Server, cf, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeCreditor Change all settings of a creditor.
+//
+// What is left out goes back to its default. If-Match is the ETag of the
+// settings that were read; if they were changed meanwhile the answer is 412
+// creditor.changed. The same settings again are no change.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+func (c *Client) ChangeCreditor(ctx context.Context, cf CF, params *ChangeCreditorParams, body ChangeCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeCreditorRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1856,6 +2066,59 @@ func (c *Client) InviteDevice(ctx context.Context, cf CF, id ID, reqEditors ...R
 // Corresponds with GET /v1/creditors/{cf}/discrepancies (the `ListDiscrepancies` operationId).
 func (c *Client) ListDiscrepancies(ctx context.Context, cf CF, params *ListDiscrepanciesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDiscrepanciesRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDocuments The documents of a kind, the latest first.
+//
+// Corresponds with GET /v1/creditors/{cf}/documents/{kind} (the `ListDocuments` operationId).
+func (c *Client) ListDocuments(ctx context.Context, cf CF, kind DocumentKind, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDocumentsRequest(c.Server, cf, kind, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddDocumentWithBody Give a document that is in force from a day on.
+//
+// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
+// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
+// without pin keeps the one it had: PINs are hashed and never stored. Documents
+// are never changed: a new one gets the next n. The last one given again, for
+// the same day, is no new one.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/documents/{kind} (the `AddDocument` operationId).
+func (c *Client) AddDocumentWithBody(ctx context.Context, cf CF, kind DocumentKind, params *AddDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddDocumentRequestWithBody(c.Server, cf, kind, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadDocument The bytes of a document; wardens without their PINs.
+//
+// Corresponds with GET /v1/creditors/{cf}/documents/{kind}/{n} (the `ReadDocument` operationId).
+func (c *Client) ReadDocument(ctx context.Context, cf CF, kind DocumentKind, n int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadDocumentRequest(c.Server, cf, kind, n)
 	if err != nil {
 		return nil, err
 	}
@@ -2285,6 +2548,64 @@ func (c *Client) ReplayMessage(ctx context.Context, id ID, reqEditors ...Request
 	return c.Client.Do(req)
 }
 
+// NewListCreditorsRequest constructs an http.Request for the ListCreditors method
+func NewListCreditorsRequest(server string, params *ListCreditorsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewAddCreditorRequest calls the generic AddCreditor builder with application/json body
 func NewAddCreditorRequest(server string, body AddCreditorJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2354,6 +2675,66 @@ func NewReadCreditorRequest(server string, cf CF) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangeCreditorRequest calls the generic ChangeCreditor builder with application/json body
+func NewChangeCreditorRequest(server string, cf CF, params *ChangeCreditorParams, body ChangeCreditorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeCreditorRequestWithBody(server, cf, params, "application/json", bodyReader)
+}
+
+// NewChangeCreditorRequestWithBody constructs an http.Request for the ChangeCreditor method, with any body, and a specified content type
+func NewChangeCreditorRequestWithBody(server string, cf CF, params *ChangeCreditorParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
 	}
 
 	return req, nil
@@ -2991,6 +3372,200 @@ func NewListDiscrepanciesRequest(server string, cf CF, params *ListDiscrepancies
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListDocumentsRequest constructs an http.Request for the ListDocuments method
+func NewListDocumentsRequest(server string, cf CF, kind DocumentKind, params *ListDocumentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/documents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddDocumentRequestWithBody constructs an http.Request for the AddDocument method, with any body, and a specified content type
+func NewAddDocumentRequestWithBody(server string, cf CF, kind DocumentKind, params *AddDocumentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/documents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReadDocumentRequest constructs an http.Request for the ReadDocument method
+func NewReadDocumentRequest(server string, cf CF, kind DocumentKind, n int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "n", n, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/documents/%s/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -4090,6 +4665,13 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// ListCreditorsWithResponse The creditors of the installation, by codice fiscale.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors (the `ListCreditors` operationId).
+	ListCreditorsWithResponse(ctx context.Context, params *ListCreditorsParams, reqEditors ...RequestEditorFn) (*ListCreditorsReply, error)
+
 	// AddCreditorWithBodyWithResponse Begin to serve a creditor.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4110,6 +4692,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf} (the `ReadCreditor` operationId).
 	ReadCreditorWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*ReadCreditorReply, error)
+
+	// ChangeCreditorWithBodyWithResponse Change all settings of a creditor.
+	//
+	// What is left out goes back to its default. If-Match is the ETag of the
+	// settings that were read; if they were changed meanwhile the answer is 412
+	// creditor.changed. The same settings again are no change.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+	ChangeCreditorWithBodyWithResponse(ctx context.Context, cf CF, params *ChangeCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeCreditorReply, error)
+
+	// ChangeCreditorWithResponse Change all settings of a creditor.
+	//
+	// What is left out goes back to its default. If-Match is the ETag of the
+	// settings that were read; if they were changed meanwhile the answer is 412
+	// creditor.changed. The same settings again are no change.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+	ChangeCreditorWithResponse(ctx context.Context, cf CF, params *ChangeCreditorParams, body ChangeCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeCreditorReply, error)
 
 	// ReadAccountingCSVWithResponse The same for a spreadsheet.
 	//
@@ -4229,6 +4833,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/discrepancies (the `ListDiscrepancies` operationId).
 	ListDiscrepanciesWithResponse(ctx context.Context, cf CF, params *ListDiscrepanciesParams, reqEditors ...RequestEditorFn) (*ListDiscrepanciesReply, error)
+
+	// ListDocumentsWithResponse The documents of a kind, the latest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/documents/{kind} (the `ListDocuments` operationId).
+	ListDocumentsWithResponse(ctx context.Context, cf CF, kind DocumentKind, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*ListDocumentsReply, error)
+
+	// AddDocumentWithBodyWithResponse Give a document that is in force from a day on.
+	//
+	// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
+	// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
+	// without pin keeps the one it had: PINs are hashed and never stored. Documents
+	// are never changed: a new one gets the next n. The last one given again, for
+	// the same day, is no new one.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/documents/{kind} (the `AddDocument` operationId).
+	AddDocumentWithBodyWithResponse(ctx context.Context, cf CF, kind DocumentKind, params *AddDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDocumentReply, error)
+
+	// ReadDocumentWithResponse The bytes of a document; wardens without their PINs.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/documents/{kind}/{n} (the `ReadDocument` operationId).
+	ReadDocumentWithResponse(ctx context.Context, cf CF, kind DocumentKind, n int64, reqEditors ...RequestEditorFn) (*ReadDocumentReply, error)
 
 	// ListFlussiWithResponse The flows of the creditor, by day of settlement.
 	//
@@ -4434,6 +5065,54 @@ type ClientWithResponsesInterface interface {
 	ReplayMessageWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*ReplayMessageReply, error)
 }
 
+type ListCreditorsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditorPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListCreditorsReply) GetJSON200() *CreditorPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListCreditorsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListCreditorsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListCreditorsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListCreditorsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListCreditorsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type AddCreditorReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4482,17 +5161,24 @@ func (r AddCreditorReply) ContentType() string {
 	return ""
 }
 
+// ReadCreditorReply200Headers the declared response headers of an HTTP 200 response for ReadCreditor
+type ReadCreditorReply200Headers struct {
+	ETag string
+}
+
 type ReadCreditorReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Creditor
+	JSON200 *CreditorVersion
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReadCreditorReply200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ReadCreditorReply) GetJSON200() *Creditor {
+func (r ReadCreditorReply) GetJSON200() *CreditorVersion {
 	return r.JSON200
 }
 
@@ -4524,6 +5210,61 @@ func (r ReadCreditorReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReadCreditorReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ChangeCreditorReply200Headers the declared response headers of an HTTP 200 response for ChangeCreditor
+type ChangeCreditorReply200Headers struct {
+	ETag string
+}
+
+type ChangeCreditorReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditorVersion
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ChangeCreditorReply200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeCreditorReply) GetJSON200() *CreditorVersion {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ChangeCreditorReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeCreditorReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeCreditorReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeCreditorReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeCreditorReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5093,6 +5834,143 @@ func (r ListDiscrepanciesReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDiscrepanciesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDocumentsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DocumentPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDocumentsReply) GetJSON200() *DocumentPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDocumentsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDocumentsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDocumentsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDocumentsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDocumentsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddDocumentReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AddedDocument
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AddDocumentReply) GetJSON200() *AddedDocument {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddDocumentReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddDocumentReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddDocumentReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddDocumentReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddDocumentReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadDocumentReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadDocumentReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadDocumentReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadDocumentReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadDocumentReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadDocumentReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6086,6 +6964,19 @@ func (r ReplayMessageReply) ContentType() string {
 	return ""
 }
 
+// ListCreditorsWithResponse The creditors of the installation, by codice fiscale.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors (the `ListCreditors` operationId).
+func (c *ClientWithResponses) ListCreditorsWithResponse(ctx context.Context, params *ListCreditorsParams, reqEditors ...RequestEditorFn) (*ListCreditorsReply, error) {
+	rsp, err := c.ListCreditors(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListCreditorsReply(rsp)
+}
+
 // AddCreditorWithBodyWithResponse Begin to serve a creditor.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6123,6 +7014,40 @@ func (c *ClientWithResponses) ReadCreditorWithResponse(ctx context.Context, cf C
 		return nil, err
 	}
 	return ParseReadCreditorReply(rsp)
+}
+
+// ChangeCreditorWithBodyWithResponse Change all settings of a creditor.
+//
+// What is left out goes back to its default. If-Match is the ETag of the
+// settings that were read; if they were changed meanwhile the answer is 412
+// creditor.changed. The same settings again are no change.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+func (c *ClientWithResponses) ChangeCreditorWithBodyWithResponse(ctx context.Context, cf CF, params *ChangeCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeCreditorReply, error) {
+	rsp, err := c.ChangeCreditorWithBody(ctx, cf, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeCreditorReply(rsp)
+}
+
+// ChangeCreditorWithResponse Change all settings of a creditor.
+//
+// What is left out goes back to its default. If-Match is the ETag of the
+// settings that were read; if they were changed meanwhile the answer is 412
+// creditor.changed. The same settings again are no change.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf} (the `ChangeCreditor` operationId).
+func (c *ClientWithResponses) ChangeCreditorWithResponse(ctx context.Context, cf CF, params *ChangeCreditorParams, body ChangeCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeCreditorReply, error) {
+	rsp, err := c.ChangeCreditor(ctx, cf, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeCreditorReply(rsp)
 }
 
 // ReadAccountingCSVWithResponse The same for a spreadsheet.
@@ -6326,6 +7251,51 @@ func (c *ClientWithResponses) ListDiscrepanciesWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseListDiscrepanciesReply(rsp)
+}
+
+// ListDocumentsWithResponse The documents of a kind, the latest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/documents/{kind} (the `ListDocuments` operationId).
+func (c *ClientWithResponses) ListDocumentsWithResponse(ctx context.Context, cf CF, kind DocumentKind, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*ListDocumentsReply, error) {
+	rsp, err := c.ListDocuments(ctx, cf, kind, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDocumentsReply(rsp)
+}
+
+// AddDocumentWithBodyWithResponse Give a document that is in force from a day on.
+//
+// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
+// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
+// without pin keeps the one it had: PINs are hashed and never stored. Documents
+// are never changed: a new one gets the next n. The last one given again, for
+// the same day, is no new one.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/documents/{kind} (the `AddDocument` operationId).
+func (c *ClientWithResponses) AddDocumentWithBodyWithResponse(ctx context.Context, cf CF, kind DocumentKind, params *AddDocumentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDocumentReply, error) {
+	rsp, err := c.AddDocumentWithBody(ctx, cf, kind, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddDocumentReply(rsp)
+}
+
+// ReadDocumentWithResponse The bytes of a document; wardens without their PINs.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/documents/{kind}/{n} (the `ReadDocument` operationId).
+func (c *ClientWithResponses) ReadDocumentWithResponse(ctx context.Context, cf CF, kind DocumentKind, n int64, reqEditors ...RequestEditorFn) (*ReadDocumentReply, error) {
+	rsp, err := c.ReadDocument(ctx, cf, kind, n, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadDocumentReply(rsp)
 }
 
 // ListFlussiWithResponse The flows of the creditor, by day of settlement.
@@ -6681,6 +7651,39 @@ func (c *ClientWithResponses) ReplayMessageWithResponse(ctx context.Context, id 
 	return ParseReplayMessageReply(rsp)
 }
 
+// ParseListCreditorsReply parses an HTTP response from a ListCreditorsWithResponse call
+func ParseListCreditorsReply(rsp *http.Response) (*ListCreditorsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListCreditorsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditorPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseAddCreditorReply parses an HTTP response from a AddCreditorWithResponse call
 func ParseAddCreditorReply(rsp *http.Response) (*AddCreditorReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -6729,7 +7732,7 @@ func ParseReadCreditorReply(rsp *http.Response) (*ReadCreditorReply, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Creditor
+		var dest CreditorVersion
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6742,6 +7745,65 @@ func ParseReadCreditorReply(rsp *http.Response) (*ReadCreditorReply, error) {
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReadCreditorReply200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseChangeCreditorReply parses an HTTP response from a ChangeCreditorWithResponse call
+func ParseChangeCreditorReply(rsp *http.Response) (*ChangeCreditorReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeCreditorReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditorVersion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ChangeCreditorReply200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -7124,6 +8186,98 @@ func ParseListDiscrepanciesReply(rsp *http.Response) (*ListDiscrepanciesReply, e
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDocumentsReply parses an HTTP response from a ListDocumentsWithResponse call
+func ParseListDocumentsReply(rsp *http.Response) (*ListDocumentsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDocumentsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DocumentPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddDocumentReply parses an HTTP response from a AddDocumentWithResponse call
+func ParseAddDocumentReply(rsp *http.Response) (*AddDocumentReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddDocumentReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AddedDocument
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadDocumentReply parses an HTTP response from a ReadDocumentWithResponse call
+func ParseReadDocumentReply(rsp *http.Response) (*ReadDocumentReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadDocumentReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -116,7 +116,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 			Log: d.Log, Now: d.Now, Random: d.Random, Registry: c.registry, Pool: c.pool, Verbali: c.verbali})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments,
-			Flussi: c.flussi, Receipts: c.receipts, Messages: c.inbox, Discrepancies: troubles{st}, Printer: printer{}})},
+			Flussi: c.flussi, Documents: c.documents, Receipts: c.receipts, Messages: c.inbox, Discrepancies: troubles{st}, Printer: printer{}})},
 		{"soap", cfg.SOAPListen, soapTLS, c.soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)

@@ -8,6 +8,7 @@ import (
 	"preavviso/internal/access"
 	"preavviso/internal/config"
 	"preavviso/internal/dispatch"
+	"preavviso/internal/documents"
 	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/loop"
@@ -44,8 +45,11 @@ type core struct {
 	flussi   *flussi.Flussi
 	receipts *receipts.Receipts
 	inbox    *inbox.Inbox
-	loops    []*loop.Loop
-	soap     http.Handler
+
+	documents *documents.Documents
+
+	loops []*loop.Loop
+	soap  http.Handler
 }
 
 // newCore is where the use cases meet: one leaves a fact, and nudges the loop
@@ -59,6 +63,8 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		payments: payments.New(st, d.Now),
 		flussi:   flussi.New(st, d.Now, cfg.AccountingDays),
 		receipts: receipts.New(st),
+
+		documents: newDocuments(st, d),
 	}
 	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{
 		ResendAfter: cfg.ResendAfter, ReconcileAfter: cfg.ReconcileAfter, SilentAfter: cfg.SilentAfter, Log: d.Log, Positions: callers})

@@ -24,7 +24,7 @@ const anyone = "*"
 // What several packages may import.
 const (
 	useCase = "internal/fault internal/multe internal/avviso internal/store internal/cds"
-	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox internal/flussi internal/worklist internal/exports internal/owners internal/visure"
+	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox internal/flussi internal/documents internal/worklist internal/exports internal/owners internal/visure"
 )
 
 // arrows is, for every package of this module, which others its code may import.
@@ -38,20 +38,21 @@ var arrows = map[string]string{
 	"internal/store":  "internal/fault internal/multe",
 
 	// Use cases never import each other.
-	"internal/pool":     useCase,
-	"internal/verbali":  useCase,
-	"internal/payments": useCase,
-	"internal/dispatch": useCase,
-	"internal/inbox":    useCase,
-	"internal/flussi":   useCase,
-	"internal/registry": useCase,
-	"internal/receipts": useCase,
-	"internal/access":   useCase,
-	"internal/worklist": useCase,
-	"internal/exports":  useCase,
-	"internal/owners":   useCase,
-	"internal/visure":   "internal/fault internal/multe",
-	"internal/loop":     "",
+	"internal/pool":      useCase,
+	"internal/verbali":   useCase,
+	"internal/payments":  useCase,
+	"internal/dispatch":  useCase,
+	"internal/inbox":     useCase,
+	"internal/flussi":    useCase,
+	"internal/registry":  useCase,
+	"internal/receipts":  useCase,
+	"internal/access":    useCase,
+	"internal/documents": useCase,
+	"internal/worklist":  useCase,
+	"internal/exports":   useCase,
+	"internal/owners":    useCase,
+	"internal/visure":    "internal/fault internal/multe",
+	"internal/loop":      "",
 
 	// Adapters never import use cases, nor each other.
 	"internal/store/boltstore":        useCase,
@@ -123,7 +124,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

@@ -21,12 +21,12 @@ const (
 	MaxPoints     = 10     // art. 126-bis: of one violation; new drivers lose twice as many
 )
 
-// Vehicle is a class of vehicles as the amounts of the Codice tell them apart.
-type Vehicle string
+// Vehicle is a class of vehicles.
+type Vehicle = multe.VehicleClass
 
 const (
-	TwoWheeler   Vehicle = "two-wheeler" // ciclomotori e motoveicoli a due ruote
-	OtherVehicle Vehicle = "other"       // «i restanti veicoli»
+	TwoWheeler   = multe.TwoWheeler
+	OtherVehicle = multe.OtherVehicle
 )
 
 // Accessory is a sanzione accessoria that follows the violation.

@@ -16,15 +16,10 @@ type Facts struct {
 	Printed []multe.Step
 }
 
-// Difference is where a printed preavviso and the catalogue do not agree. It is
-// told to the office; what was printed stays.
-type Difference struct {
-	Code   string // stable: see Recompute
-	Detail string // Italian
-}
-
 // Recompute returns the steps that a preavviso should have, nil if it should not
 // be, and how the printed ones differ:
+//
+// A difference is told to the office; what was printed stays.
 //
 //	amount.unknown_violation      the catalogue has no such code
 //	amount.not_in_force           it has no amount for that day
@@ -39,19 +34,19 @@ type Difference struct {
 //
 // One cause gives one difference: where the night explains the sums, they are not
 // reported again.
-func Recompute(c *Catalogue, p Policy, f Facts) ([]multe.Step, []Difference) {
+func Recompute(c *Catalogue, p Policy, f Facts) ([]multe.Step, []multe.Flag) {
 	v, ok := c.Violation(f.Code)
 	if !ok {
-		return nil, []Difference{{"amount.unknown_violation", fmt.Sprintf("Il codice di violazione %q non è nel catalogo.", f.Code)}}
+		return nil, []multe.Flag{{"amount.unknown_violation", fmt.Sprintf("Il codice di violazione %q non è nel catalogo.", f.Code)}}
 	}
-	var ds []Difference
+	var ds []multe.Flag
 	if f.Vehicle != "" && !v.Fits(f.Vehicle) {
-		ds = append(ds, Difference{"amount.wrong_vehicle", fmt.Sprintf("La violazione %s non riguarda questa classe di veicoli.", v.Code)})
+		ds = append(ds, multe.Flag{"amount.wrong_vehicle", fmt.Sprintf("La violazione %s non riguarda questa classe di veicoli.", v.Code)})
 	}
 	fine, err := v.FineAt(f.At)
 	if err != nil {
 		e := fault.Of(err)
-		return nil, append(ds, Difference{e.Code, e.Detail})
+		return nil, append(ds, multe.Flag{e.Code, e.Detail})
 	}
 	day := multe.DayOf(f.At)
 	want := fine.Slip(p, day)
@@ -60,13 +55,13 @@ func Recompute(c *Catalogue, p Policy, f Facts) ([]multe.Step, []Difference) {
 }
 
 // compare returns how the printed steps of f differ from want.
-func (v Violation) compare(p Policy, f Facts, want []multe.Step) []Difference {
+func (v Violation) compare(p Policy, f Facts, want []multe.Step) []multe.Flag {
 	got := f.Printed
 	if len(got) == 0 || len(got) > 2 {
-		return []Difference{{"amount.differs", fmt.Sprintf("Sul preavviso risultano %d importi, attesi %d.", len(got), len(want))}}
+		return []multe.Flag{{"amount.differs", fmt.Sprintf("Sul preavviso risultano %d importi, attesi %d.", len(got), len(want))}}
 	}
-	var ds []Difference
-	add := func(code, detail string) { ds = append(ds, Difference{code, detail}) }
+	var ds []multe.Flag
+	add := func(code, detail string) { ds = append(ds, multe.Flag{code, detail}) }
 	switch {
 	case len(got) > len(want) && v.NoDiscount != "":
 		add("amount.discount_not_admitted", fmt.Sprintf("È stato stampato lo sconto, che per la violazione %s non è ammesso: %s.", v.Code, v.NoDiscount))

@@ -55,6 +55,7 @@ const (
 
 // Violation is what the warden saw.
 type Violation struct {
+	Code    string `json:",omitzero"` // in the creditor's catalogue; "" if the handheld has none
 	Norm    string // "art. 158 c. 2 e 6 CdS"
 	Conduct string // the fact, in words
 }
@@ -81,6 +82,11 @@ type Slip struct {
 	IssuedAt  time.Time
 	Offline   bool // no network when it was printed
 	Steps     []Step
+
+	VehicleClass  VehicleClass  `json:",omitzero"` // as the amounts of the catalogue tell them apart
+	GPS           *GPS          `json:",omitzero"`
+	SkewMS        int64         `json:",omitzero"` // the service's clock minus the handheld's, in ms, by which IssuedAt is corrected already
+	OfflineReason OfflineReason `json:",omitzero"`
 
 	// Full is the second codice avviso of a slip under policy "two-codes": Number
 	// is then worth the first step through its last day, Full what is due
@@ -138,6 +144,9 @@ func (s Slip) Validate(received time.Time) error {
 			return bad("full", "Con due codici avviso servono l'importo scontato e quello pieno.")
 		}
 	}
+	if err := s.validateCircumstances(); err != nil {
+		return err
+	}
 	return checkSteps(s.Steps, DayOf(s.IssuedAt))
 }
 
@@ -194,8 +203,14 @@ type Verbale struct {
 	History      []Record      `json:",omitzero"` // the records it had before, oldest first
 	Appeals      []Appeal      `json:",omitzero"` // ricorsi, oldest first; only the last can be pending
 	Priced       Day           `json:",omitzero"` // the day whose amount the platform was told, if that was since Record.At
-	Version      uint64
-	Changed      time.Time
+
+	// SkewMS is the service's clock minus the handheld's, in ms, as the upload
+	// showed; nil if it did not.
+	SkewMS *int64 `json:",omitzero"`
+	Flags  []Flag `json:",omitzero"` // by the upload; see Issue of package verbali
+
+	Version uint64
+	Changed time.Time
 }
 
 // Record is what the office adds when it finalises a verbale. One with an amount

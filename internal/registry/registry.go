@@ -50,7 +50,7 @@ func New(s store.Store, now func() time.Time, random io.Reader) *Registry {
 // AddCreditor adds a creditor as an administrator described it. One that exists
 // is a [fault.Conflict].
 func (r *Registry) AddCreditor(ctx context.Context, actor string, c multe.Creditor) (multe.Creditor, error) {
-	if err := c.Validate(); err != nil {
+	if err := validCreditor(c); err != nil {
 		return multe.Creditor{}, err
 	}
 	at := multe.Instant(r.now())

@@ -190,6 +190,8 @@ type Reader interface {
 	FlussoLinesOf(c multe.CreditorID, iuv string, limit int) ([]multe.FlussoLine, error)
 
 	Document(c multe.CreditorID, kind multe.DocumentKind, n uint64) (multe.Document, error)
+	// CountDocuments is the N of the last one, 0 if there is none. It reads no body.
+	CountDocuments(c multe.CreditorID, kind multe.DocumentKind) (uint64, error)
 	// LastDocument is the one that was put last, in force or not.
 	LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error)
 	MoneyReader

@@ -22,8 +22,11 @@ import (
 )
 
 const (
-	// maxBody is the largest request: a slip with every field full has 5 KiB.
+	// maxBody is the largest request: a slip with every field full has 5 KiB. An
+	// operation that needs more says so in the document, as extensionLimit.
 	maxBody = 64 << 10
+	// extensionLimit is the largest body of an operation, in bytes.
+	extensionLimit = "x-max-body"
 	// maxFields is how many wrong fields one answer names: enough to mend a form.
 	maxFields = 20
 )
@@ -33,7 +36,9 @@ type operation struct {
 	*openapi3.Operation
 	schemes []string              // security schemes, any of which will do
 	open    bool                  // anybody may call
-	body    *openapi3.Schema      // nil if it takes none
+	body    *openapi3.Schema      // of JSON; nil if it takes none
+	raw     string                // media type of a body that is no JSON; "" if it takes none
+	limit   int64                 // of the body, in bytes
 	params  []*openapi3.Parameter // of the path and of the operation
 }
 
@@ -49,7 +54,10 @@ func readContract(doc []byte) (map[string]operation, error) {
 	operations := map[string]operation{}
 	for path, item := range t.Paths.Map() {
 		for method, op := range item.Operations() {
-			o := operation{Operation: op}
+			o := operation{Operation: op, limit: maxBody}
+			if n, ok := op.Extensions[extensionLimit].(float64); ok {
+				o.limit = int64(n)
+			}
 			security := t.Security
 			if op.Security != nil {
 				security = *op.Security
@@ -66,11 +74,17 @@ func readContract(doc []byte) (map[string]operation, error) {
 				o.params = append(o.params, p.Value)
 			}
 			if op.RequestBody != nil {
-				media := op.RequestBody.Value.Content.Get("application/json")
-				if media == nil {
-					return nil, fmt.Errorf("operation %s takes something other than JSON", op.OperationID)
+				content := op.RequestBody.Value.Content
+				if len(content) != 1 {
+					return nil, fmt.Errorf("operation %s takes more than one kind of body", op.OperationID)
 				}
-				o.body = media.Schema.Value
+				for kind, media := range content {
+					if kind == "application/json" {
+						o.body = media.Schema.Value
+					} else {
+						o.raw = kind
+					}
+				}
 			}
 			operations[method+" "+path] = o
 		}
@@ -93,8 +107,15 @@ func routeKey(method, pattern string) string {
 func (s *Server) check(c *gin.Context) {
 	op := s.operations[routeKey(c.Request.Method, c.FullPath())]
 	fields := checkParameters(op, c)
+	if op.raw != "" {
+		body, ok := readBody(c, op.raw, op.limit)
+		if !ok {
+			return
+		}
+		c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	if op.body != nil {
-		body, ok := readBody(c)
+		body, ok := readBody(c, "application/json", op.limit)
 		if !ok {
 			return
 		}
@@ -127,18 +148,22 @@ func (s *Server) Unbound(c *gin.Context, err error) {
 }
 
 // readBody returns the whole body, or answers why not.
-func readBody(c *gin.Context) ([]byte, bool) {
-	if media, _, err := mime.ParseMediaType(c.GetHeader("Content-Type")); err != nil || media != "application/json" {
-		refuse(c, http.StatusUnsupportedMediaType, "request.not_json", "La richiesta deve avere Content-Type application/json.")
+func readBody(c *gin.Context, kind string, limit int64) ([]byte, bool) {
+	if media, _, err := mime.ParseMediaType(c.GetHeader("Content-Type")); err != nil || media != kind {
+		code := "request.not_json"
+		if kind != "application/json" {
+			code = "request.bad_type"
+		}
+		refuse(c, http.StatusUnsupportedMediaType, code, "La richiesta deve avere Content-Type "+kind+".")
 		return nil, false
 	}
-	return readAll(c)
+	return readAll(c, limit)
 }
 
-func readAll(c *gin.Context) ([]byte, bool) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+func readAll(c *gin.Context, limit int64) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		refuse(c, http.StatusRequestEntityTooLarge, "request.too_large", "La richiesta supera 64 KiB.")
+		refuse(c, http.StatusRequestEntityTooLarge, "request.too_large", fmt.Sprintf("La richiesta supera %d KiB.", limit>>10))
 		return nil, false
 	}
 	if err != nil {
@@ -162,14 +187,18 @@ func checkParameters(op operation, c *gin.Context) []field {
 		switch {
 		case p.In == openapi3.ParameterInPath:
 			text = c.Param(p.Name)
+		case p.In == openapi3.ParameterInHeader:
+			text = c.GetHeader(p.Name)
 		case len(query[p.Name]) == 1:
 			text = query[p.Name][0]
 		case len(query[p.Name]) > 1:
 			bad(p.Name, "Il parametro è ripetuto.")
 		}
-		given := p.In == openapi3.ParameterInPath || len(query[p.Name]) == 1
-		missing := p.Required && len(query[p.Name]) == 0 && !given
-		delete(query, p.Name)
+		given := p.In == openapi3.ParameterInPath || p.In == openapi3.ParameterInHeader && text != "" || p.In == openapi3.ParameterInQuery && len(query[p.Name]) == 1
+		missing := p.Required && !given && (p.In != openapi3.ParameterInQuery || len(query[p.Name]) == 0)
+		if p.In == openapi3.ParameterInQuery {
+			delete(query, p.Name)
+		}
 		if missing {
 			bad(p.Name, "Parametro obbligatorio mancante.")
 		}

@@ -53,6 +53,10 @@ var challenges = map[string]string{
 	codeClockSkew: "Signature", codeExpired: "Signature", codeChallenge: "Signature", codeReplayed: "Signature",
 }
 
+// codePrecondition is the code of a Conflict that HTTP calls 412: what If-Match
+// named is not what is there.
+const codePrecondition = "creditor.changed"
+
 // BadToken is the answer to a token that nobody holds.
 func BadToken() error {
 	return fault.New(fault.Forbidden, codeBadToken, "Credenziali non valide o revocate.")
@@ -102,6 +106,9 @@ func (s *Server) Fail(c *gin.Context, err error) {
 	if challenge, ok := challenges[e.Code]; ok {
 		status = http.StatusUnauthorized
 		c.Header("WWW-Authenticate", challenge)
+	}
+	if e.Code == codePrecondition {
+		status = http.StatusPreconditionFailed
 	}
 	switch e.Code {
 	case codeClockSkew, codeExpired:

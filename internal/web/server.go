@@ -219,9 +219,9 @@ func SignatureOf(ctx context.Context) *Signature {
 // checkSignature reads the body too: what is signed is its digest.
 func (s *Server) checkSignature(c *gin.Context, op operation, call Call) {
 	var body []byte
-	if op.body != nil {
+	if op.body != nil || op.raw != "" {
 		var ok bool
-		if body, ok = readAll(c); !ok {
+		if body, ok = readAll(c, op.limit); !ok {
 			return
 		}
 		c.Request.Body = io.NopCloser(bytes.NewReader(body))

@@ -431,9 +431,9 @@ func TestLogHoldsNothingOfTheClient(t *testing.T) {
 
 func TestNewRefusesABrokenDocument(t *testing.T) {
 	for name, doc := range map[string]string{
-		"not YAML":      "\t",
-		"no OpenAPI":    "a: b",
-		"not JSON body": strings.Replace(document, "application/json:", "text/plain:", 1),
+		"not YAML":   "\t",
+		"no OpenAPI": "a: b",
+		"two bodies": strings.Replace(document, "application/json:", "text/plain: {}\n          application/json:", 1),
 	} {
 		if _, err := web.New(web.Config{Contract: []byte(doc)}); err == nil {
 			t.Errorf("%s was accepted", name)

@@ -490,12 +490,20 @@ func (r reader) Document(c multe.CreditorID, kind multe.DocumentKind, n uint64) 
 	return documents.get(r.tx, keyOf(string(c), string(kind)).number(n))
 }
 
-func (r reader) LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error) {
+func (r reader) CountDocuments(c multe.CreditorID, kind multe.DocumentKind) (uint64, error) {
 	k := documentCount(c, kind)
 	if k.err != nil {
-		return multe.Document{}, k.err
+		return 0, k.err
 	}
-	return r.Document(c, kind, r.tally(k))
+	return r.tally(k), nil
+}
+
+func (r reader) LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error) {
+	n, err := r.CountDocuments(c, kind)
+	if err != nil {
+		return multe.Document{}, err
+	}
+	return r.Document(c, kind, n)
 }
 
 func (r reader) Message(id multe.MessageID) (multe.Message, error) {

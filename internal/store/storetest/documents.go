@@ -30,6 +30,11 @@ func documentsSucceedEachOther(t *testing.T, s store.Store) {
 		if last, err := r.LastDocument(ours, "texts"); err != nil || !cmp.Equal(last, correction) {
 			t.Errorf("LastDocument = %+v, %v; want %+v", last, err, correction)
 		}
+		for kind, want := range map[multe.DocumentKind]uint64{"texts": 3, "text": 1, "logo": 0} {
+			if n, err := r.CountDocuments(ours, kind); err != nil || n != want {
+				t.Errorf("CountDocuments(%s) = %d, %v; want %d", kind, n, err, want)
+			}
+		}
 		if got, err := r.Document(ours, "texts", 1); err != nil || !cmp.Equal(got, first) {
 			t.Errorf("Document 1 = %+v, %v; want %+v", got, err, first)
 		}
