@@ -37,16 +37,16 @@ type Facts struct {
 func Recompute(c *Catalogue, p Policy, f Facts) ([]multe.Step, []multe.Flag) {
 	v, ok := c.Violation(f.Code)
 	if !ok {
-		return nil, []multe.Flag{{"amount.unknown_violation", fmt.Sprintf("Il codice di violazione %q non è nel catalogo.", f.Code)}}
+		return nil, []multe.Flag{{Code: "amount.unknown_violation", Detail: fmt.Sprintf("Il codice di violazione %q non è nel catalogo.", f.Code)}}
 	}
 	var ds []multe.Flag
 	if f.Vehicle != "" && !v.Fits(f.Vehicle) {
-		ds = append(ds, multe.Flag{"amount.wrong_vehicle", fmt.Sprintf("La violazione %s non riguarda questa classe di veicoli.", v.Code)})
+		ds = append(ds, multe.Flag{Code: "amount.wrong_vehicle", Detail: fmt.Sprintf("La violazione %s non riguarda questa classe di veicoli.", v.Code)})
 	}
 	fine, err := v.FineAt(f.At)
 	if err != nil {
 		e := fault.Of(err)
-		return nil, append(ds, multe.Flag{e.Code, e.Detail})
+		return nil, append(ds, multe.Flag{Code: e.Code, Detail: e.Detail})
 	}
 	day := multe.DayOf(f.At)
 	want := fine.Slip(p, day)
@@ -58,10 +58,10 @@ func Recompute(c *Catalogue, p Policy, f Facts) ([]multe.Step, []multe.Flag) {
 func (v Violation) compare(p Policy, f Facts, want []multe.Step) []multe.Flag {
 	got := f.Printed
 	if len(got) == 0 || len(got) > 2 {
-		return []multe.Flag{{"amount.differs", fmt.Sprintf("Sul preavviso risultano %d importi, attesi %d.", len(got), len(want))}}
+		return []multe.Flag{{Code: "amount.differs", Detail: fmt.Sprintf("Sul preavviso risultano %d importi, attesi %d.", len(got), len(want))}}
 	}
 	var ds []multe.Flag
-	add := func(code, detail string) { ds = append(ds, multe.Flag{code, detail}) }
+	add := func(code, detail string) { ds = append(ds, multe.Flag{Code: code, Detail: detail}) }
 	switch {
 	case len(got) > len(want) && v.NoDiscount != "":
 		add("amount.discount_not_admitted", fmt.Sprintf("È stato stampato lo sconto, che per la violazione %s non è ammesso: %s.", v.Code, v.NoDiscount))
