@@ -67,6 +67,9 @@ type Service struct {
 	TLSCertFile string // PEM; ours on all addresses; "" if somebody in front speaks TLS
 	TLSKeyFile  string
 
+	WebhookAllow  string // networks that webhooks may call besides public ones, as SOAPAllow
+	WebhookCAFile string // PEM; who may certify their receivers, instead of those the machine trusts
+
 	CreditorsDir string // folder of <CF>.conf
 	// Creditors is, for each creditor with a file of its own, the options that hold
 	// for it: its own, else the above.
@@ -137,6 +140,8 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	fs.StringVar(&s.SOAPClientCAFile, 0, "soap-client-ca-file", "", "PEM file of who certifies PiemontePAY's calls; without, no certificate is asked for")
 	fs.StringVar(&s.TLSCertFile, 0, "tls-cert-file", "", "PEM file of the certificate of our addresses; read again when it is renewed. Without, they speak plain HTTP")
 	fs.StringVar(&s.TLSKeyFile, 0, "tls-key-file", "", "PEM file of its key")
+	fs.StringVar(&s.WebhookAllow, 0, "webhook-allow", "", "networks that webhooks may call besides public ones, such as 10.0.0.0/8")
+	fs.StringVar(&s.WebhookCAFile, 0, "webhook-ca-file", "", "PEM file of who may certify the receivers of webhooks, instead of those the machine trusts")
 	fs.StringVar(&s.CreditorsDir, 0, "creditors-dir", "", "folder of <CF>.conf, the options of single creditors")
 	fs.DurationVar(&s.ReplenishEvery, 0, "replenish-every", 30*time.Second, "longest pause between looks at the pools")
 	fs.DurationVar(&s.SubmitEvery, 0, "submit-every", 5*time.Second, "longest pause between looks at the outbox")
@@ -318,6 +323,9 @@ func (s *Service) validate() error {
 	}
 	if s.SOAPClientCAFile != "" && s.TLSCertFile == "" {
 		return usage("soap-client-ca-file: a certificate can only be asked for in TLS: tls-cert-file and tls-key-file are needed")
+	}
+	if _, err := Networks(s.WebhookAllow); err != nil {
+		return usage("webhook-allow: %w", err)
 	}
 	if s.PPayWSSLifetime < 10*time.Second || s.PPayWSSLifetime > 24*time.Hour {
 		return usage("ppay-wss-lifetime: want from 10s to 24h")

@@ -206,6 +206,12 @@ type Reader interface {
 	// Discrepancies lists the open ones, or the closed ones, by id.
 	Discrepancies(c multe.CreditorID, open bool, after string, limit int) ([]multe.Discrepancy, error)
 
+	Webhook(c multe.CreditorID, id multe.WebhookID) (multe.Webhook, error)
+	Webhooks(c multe.CreditorID, after multe.WebhookID, limit int) ([]multe.Webhook, error)
+
+	// LastAudit is the Seq of the last line of a creditor's history, 0 if there is
+	// none.
+	LastAudit(c multe.CreditorID) (uint64, error)
 	// Audit lists the history of a position ("" lists all of the creditor), in
 	// the order it happened, with Seq greater than after.
 	Audit(c multe.CreditorID, p multe.PositionID, after uint64, limit int) ([]multe.AuditEntry, error)
@@ -245,6 +251,7 @@ type Tx interface {
 	PutBulletin(multe.Bulletin) error
 	PutBulletinRead(multe.BulletinRead) error
 	PutDiscrepancy(multe.Discrepancy) error
+	PutWebhook(multe.Webhook) error
 	// AppendAudit adds a line to the history and gives it its Seq.
 	AppendAudit(multe.AuditEntry) error
 }

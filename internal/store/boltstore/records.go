@@ -252,6 +252,12 @@ func openOrClosed(open bool) string {
 	return "closed"
 }
 
+var webhooks = &table[multe.Webhook]{
+	name:    "webhook",
+	key:     func(w multe.Webhook) key { return keyOf(string(w.Creditor), string(w.ID)) },
+	version: func(w multe.Webhook) uint64 { return w.Version },
+}
+
 var audit = &table[multe.AuditEntry]{
 	name:    "audit",
 	key:     func(e multe.AuditEntry) key { return keyOf(string(e.Creditor)).number(e.Seq) },
@@ -281,9 +287,40 @@ var tables = []interface {
 	buckets() []string
 	reindex(tx *bolt.Tx) error
 	check(tx *bolt.Tx, sums map[string]uint64, report func(error))
-}{creditors, operators, sessions, devices, codes, leases, verbali, changes, batches, payments, receipts, revocations, expiries, flussi, flussoLines, refunds, exports, exportLines, ownerHints, documents, messages, discrepancies, audit,
-	slipMarks, photos, photoChunks, bulletins, bulletinReads,
-	printJobs, printItems, prints}
+}{
+	creditors,
+	operators,
+	sessions,
+	devices,
+	codes,
+	leases,
+	verbali,
+	changes,
+	batches,
+	payments,
+	receipts,
+	revocations,
+	expiries,
+	flussi,
+	flussoLines,
+	refunds,
+	exports,
+	exportLines,
+	ownerHints,
+	documents,
+	messages,
+	discrepancies,
+	audit,
+	slipMarks,
+	photos,
+	photoChunks,
+	bulletins,
+	bulletinReads,
+	printJobs,
+	printItems,
+	prints,
+	webhooks,
+}
 
 func (t *table[T]) buckets() []string {
 	names := []string{t.name}
@@ -523,6 +560,22 @@ func (r reader) Discrepancies(c multe.CreditorID, open bool, after string, limit
 	return discrepancies.list(r.tx, discrepancyOpen, prefix, prefix.text(after), limit)
 }
 
+func (r reader) Webhook(c multe.CreditorID, id multe.WebhookID) (multe.Webhook, error) {
+	return webhooks.get(r.tx, keyOf(string(c), string(id)))
+}
+
+func (r reader) Webhooks(c multe.CreditorID, after multe.WebhookID, limit int) ([]multe.Webhook, error) {
+	return webhooks.list(r.tx, nil, keyOf(string(c)), keyOf(string(c), string(after)), limit)
+}
+
+func (r reader) LastAudit(c multe.CreditorID) (uint64, error) {
+	k := auditSeq(c)
+	if k.err != nil {
+		return 0, k.err
+	}
+	return r.tally(k), nil
+}
+
 func (r reader) Audit(c multe.CreditorID, p multe.PositionID, after uint64, limit int) ([]multe.AuditEntry, error) {
 	if p == "" {
 		prefix := keyOf(string(c))
@@ -545,6 +598,7 @@ func (w *txn) PutFlusso(f multe.Flusso) error           { return flussi.put(w, f
 func (w *txn) PutFlussoLine(l multe.FlussoLine) error   { return flussoLines.put(w, l) }
 func (w *txn) PutDocument(d multe.Document) error       { return documents.put(w, d) }
 func (w *txn) PutMessage(m multe.Message) error         { return messages.put(w, m) }
+func (w *txn) PutWebhook(h multe.Webhook) error         { return webhooks.put(w, h) }
 func (w *txn) PutDiscrepancy(d multe.Discrepancy) error { return discrepancies.put(w, d) }
 
 func (w *txn) AppendAudit(e multe.AuditEntry) error {

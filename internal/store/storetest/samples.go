@@ -256,6 +256,12 @@ func kinds(c multe.CreditorID) []kind {
 			func(r *multe.Message) *uint64 { return &r.Version }, store.Tx.PutMessage,
 			func(r store.Reader) (multe.Message, error) { return r.Message(multe.MessageID("M-" + c)) },
 			func(r *multe.Message) { r.Raw[0] = '?' }),
+		kindOf("webhook", func() multe.Webhook {
+			return multe.Webhook{Creditor: c, ID: "W1", URL: "https://comune.example/eventi", Families: []string{"payment", "verbale"}, Secret: "whsec_a", Before: "whsec_b", BeforeUntil: noon,
+				State: multe.WebhookPaused, Cursor: 7, Tries: 3, Failing: noon, NotBefore: noon, Status: 503, Told: noon, Changed: noon}
+		}, func(r *multe.Webhook) *uint64 { return &r.Version }, store.Tx.PutWebhook,
+			func(r store.Reader) (multe.Webhook, error) { return r.Webhook(c, "W1") },
+			func(r *multe.Webhook) { r.Families[0] = "scribble" }),
 		kindOf("discrepancy", func() multe.Discrepancy {
 			return multe.Discrepancy{Creditor: c, ID: "payment.double:30100", Kind: "payment.double", Subject: "30100",
 				Detail: "Il codice è stato pagato due volte.", Count: 7, Open: true, Opened: noon, Changed: noon,

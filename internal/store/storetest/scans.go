@@ -110,6 +110,9 @@ func scans() []scan {
 		}, func(r store.Reader, c multe.CreditorID, after multe.BatchID, limit int) ([]multe.Batch, error) {
 			return r.BatchesIn(c, multe.BatchSealed, after, limit)
 		}, func(b multe.Batch) multe.BatchID { return b.ID }),
+		idScan("Webhooks", func(tx store.Tx, c multe.CreditorID, id string) error {
+			return tx.PutWebhook(multe.Webhook{Creditor: c, ID: multe.WebhookID(id), Version: 1})
+		}, store.Reader.Webhooks, func(w multe.Webhook) multe.WebhookID { return w.ID }),
 		idScan("Discrepancies", func(tx store.Tx, c multe.CreditorID, id string) error {
 			return tx.PutDiscrepancy(multe.Discrepancy{Creditor: c, ID: id, Open: true, Version: 1})
 		}, func(r store.Reader, c multe.CreditorID, after string, limit int) ([]multe.Discrepancy, error) {

@@ -926,6 +926,9 @@ func auditIsInOrder(t *testing.T, s store.Store) {
 			if err != nil {
 				return err
 			}
+			if last, err := r.LastAudit(c); err != nil || last != perCreditor {
+				t.Errorf("LastAudit of %s = %d, %v; want %d", c, last, err, perCreditor)
+			}
 			if len(all) != perCreditor {
 				t.Errorf("%s has %d lines, want %d", c, len(all), perCreditor)
 			}
