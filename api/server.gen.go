@@ -111,6 +111,42 @@ func (e DeviceState) Valid() bool {
 	}
 }
 
+// Defines values for EventFamily.
+const (
+	EventFamilyChange   EventFamily = "change"
+	EventFamilyCode     EventFamily = "code"
+	EventFamilyDevice   EventFamily = "device"
+	EventFamilyDocument EventFamily = "document"
+	EventFamilyPayment  EventFamily = "payment"
+	EventFamilyPrint    EventFamily = "print"
+	EventFamilyRefund   EventFamily = "refund"
+	EventFamilyVerbale  EventFamily = "verbale"
+)
+
+// Valid indicates whether the value is a known member of the EventFamily enum.
+func (e EventFamily) Valid() bool {
+	switch e {
+	case EventFamilyChange:
+		return true
+	case EventFamilyCode:
+		return true
+	case EventFamilyDevice:
+		return true
+	case EventFamilyDocument:
+		return true
+	case EventFamilyPayment:
+		return true
+	case EventFamilyPrint:
+		return true
+	case EventFamilyRefund:
+		return true
+	case EventFamilyVerbale:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FlussoKind.
 const (
 	Completo     FlussoKind = "completo"
@@ -345,6 +381,24 @@ func (e VerbaleState) Valid() bool {
 	case VerbaleStateIssued:
 		return true
 	case VerbaleStateSettled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookState.
+const (
+	WebhookStateActive WebhookState = "active"
+	WebhookStatePaused WebhookState = "paused"
+)
+
+// Valid indicates whether the value is a known member of the WebhookState enum.
+func (e WebhookState) Valid() bool {
+	switch e {
+	case WebhookStateActive:
+		return true
+	case WebhookStatePaused:
 		return true
 	default:
 		return false
@@ -600,6 +654,39 @@ type Entry struct {
 	// Text Italian, to be shown.
 	Text string `json:"text"`
 	To   string `json:"to,omitempty,omitzero"`
+}
+
+// Event defines model for Event.
+type Event struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// Code What PiemontePAY answered.
+	Code string `json:"code,omitempty,omitzero"`
+	From string `json:"from,omitempty,omitzero"`
+
+	// Id The same however often it is told.
+	Id       string `json:"id"`
+	Position string `json:"position,omitempty,omitzero"`
+	Seq      int64  `json:"seq"`
+
+	// Subject The record it is about: a verbale, a change, a device …
+	Subject string `json:"subject,omitempty,omitzero"`
+	To      string `json:"to,omitempty,omitzero"`
+
+	// Type Dotted; its first word is the family.
+	Type string `json:"type"`
+}
+
+// EventFamily defines model for EventFamily.
+type EventFamily string
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	Events []Event `json:"events"`
+
+	// Next Up to where this page looked.
+	Next int64 `json:"next"`
 }
 
 // FieldProblem defines model for FieldProblem.
@@ -1140,6 +1227,50 @@ type Violation struct {
 	Norm    string `json:"norm"`
 }
 
+// Webhook defines model for Webhook.
+type Webhook struct {
+	FailingSince time.Time     `json:"failing_since,omitempty,omitzero"`
+	Families     []EventFamily `json:"families"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// LastStatus Of HTTP; absent if there was no answer.
+	LastStatus int       `json:"last_status,omitempty,omitzero"`
+	LastTaken  time.Time `json:"last_taken,omitempty,omitzero"`
+
+	// NextSeq The first event that was not taken yet.
+	NextSeq int64        `json:"next_seq"`
+	NextTry time.Time    `json:"next_try,omitempty,omitzero"`
+	State   WebhookState `json:"state"`
+
+	// Tries Failures in a row.
+	Tries int    `json:"tries,omitempty,omitzero"`
+	Url   string `json:"url"`
+}
+
+// WebhookState defines model for Webhook.State.
+type WebhookState string
+
+// WebhookAndSecret defines model for WebhookAndSecret.
+type WebhookAndSecret struct {
+	// Secret whsec_ and base64; absent if the webhook was there already.
+	Secret  string  `json:"secret,omitempty,omitzero"`
+	Webhook Webhook `json:"webhook"`
+}
+
+// WebhookBody defines model for WebhookBody.
+type WebhookBody struct {
+	// Families None means all.
+	Families []EventFamily `json:"families,omitempty,omitzero"`
+	Url      string        `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
 // AfterDiscrepancy defines model for AfterDiscrepancy.
 type AfterDiscrepancy = string
 
@@ -1239,6 +1370,16 @@ type AddDocumentParams struct {
 	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After The `next` of the page before; 0 from the start.
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Families What to list, with commas, such as "payment,verbale"; none lists all.
+	Families string `form:"families,omitempty" json:"families,omitempty,omitzero"`
+	Limit    Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListFlussiParams defines parameters for ListFlussi.
 type ListFlussiParams struct {
 	// After The last id of the page before.
@@ -1272,6 +1413,12 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ResumeWebhookJSONBody defines parameters for ResumeWebhook.
+type ResumeWebhookJSONBody struct {
+	// After The `seq` after which to begin, 0 for everything; absent goes on where it was.
+	After *int64 `json:"after,omitempty"`
 }
 
 // ListInstallationDiscrepanciesParams defines parameters for ListInstallationDiscrepancies.
@@ -1318,6 +1465,12 @@ type CancelVerbaleJSONRequestBody = Reason
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
+
+// PutWebhookJSONRequestBody defines body for PutWebhook for application/json ContentType.
+type PutWebhookJSONRequestBody = WebhookBody
+
+// ResumeWebhookJSONRequestBody defines body for ResumeWebhook for application/json ContentType.
+type ResumeWebhookJSONRequestBody ResumeWebhookJSONBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1378,6 +1531,9 @@ type ServerInterface interface {
 	// ReadDocument The bytes of a document; wardens without their PINs.
 	// (GET /v1/creditors/{cf}/documents/{kind}/{n})
 	ReadDocument(c *gin.Context, cf CF, kind DocumentKind, n int64)
+	// ListEvents What happened, in order.
+	// (GET /v1/creditors/{cf}/events)
+	ListEvents(c *gin.Context, cf CF, params ListEventsParams)
 	// ListFlussi The flows of the creditor, by day of settlement.
 	// (GET /v1/creditors/{cf}/flussi)
 	ListFlussi(c *gin.Context, cf CF, params ListFlussiParams)
@@ -1426,6 +1582,21 @@ type ServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(c *gin.Context, cf CF, id ID)
+	// ListWebhooks The programs that are told what happens, and how they do.
+	// (GET /v1/creditors/{cf}/webhooks)
+	ListWebhooks(c *gin.Context, cf CF)
+	// PutWebhook Tell a program what happens from now on, or change how.
+	// (PUT /v1/creditors/{cf}/webhooks/{id})
+	PutWebhook(c *gin.Context, cf CF, id ID)
+	// PauseWebhook Stop telling; what happens meanwhile is told later.
+	// (POST /v1/creditors/{cf}/webhooks/{id}/pause)
+	PauseWebhook(c *gin.Context, cf CF, id ID)
+	// ResumeWebhook Tell again, also from an earlier event on.
+	// (POST /v1/creditors/{cf}/webhooks/{id}/resume)
+	ResumeWebhook(c *gin.Context, cf CF, id ID)
+	// RotateWebhook Another secret; for 24 hours the one before signs too.
+	// (POST /v1/creditors/{cf}/webhooks/{id}/secret)
+	RotateWebhook(c *gin.Context, cf CF, id ID)
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	// (GET /v1/discrepancies)
 	ListInstallationDiscrepancies(c *gin.Context, params ListInstallationDiscrepanciesParams)
@@ -2184,6 +2355,58 @@ func (siw *ServerInterfaceWrapper) ReadDocument(c *gin.Context) {
 	siw.Handler.ReadDocument(c, cf, kind, n)
 }
 
+// ListEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "families" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "families", c.Request.URL.Query(), &params.Families, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter families: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListEvents(c, cf, params)
+}
+
 // ListFlussi operation middleware
 func (siw *ServerInterfaceWrapper) ListFlussi(c *gin.Context) {
 
@@ -2760,6 +2983,167 @@ func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 	siw.Handler.RecordVerbale(c, cf, id)
 }
 
+// ListWebhooks operation middleware
+func (siw *ServerInterfaceWrapper) ListWebhooks(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListWebhooks(c, cf)
+}
+
+// PutWebhook operation middleware
+func (siw *ServerInterfaceWrapper) PutWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutWebhook(c, cf, id)
+}
+
+// PauseWebhook operation middleware
+func (siw *ServerInterfaceWrapper) PauseWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PauseWebhook(c, cf, id)
+}
+
+// ResumeWebhook operation middleware
+func (siw *ServerInterfaceWrapper) ResumeWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeWebhook(c, cf, id)
+}
+
+// RotateWebhook operation middleware
+func (siw *ServerInterfaceWrapper) RotateWebhook(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateWebhook(c, cf, id)
+}
+
 // ListInstallationDiscrepancies operation middleware
 func (siw *ServerInterfaceWrapper) ListInstallationDiscrepancies(c *gin.Context) {
 
@@ -2976,6 +3360,12 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/accounting.csv", wrapper.ReadAccountingCSV)
 	router.GET(options.BaseURL+"/v1/discrepancies", wrapper.ListInstallationDiscrepancies)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/discrepancies", wrapper.ListDiscrepancies)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/events", wrapper.ListEvents)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/webhooks", wrapper.ListWebhooks)
+	router.PUT(options.BaseURL+"/v1/creditors/:cf/webhooks/:id", wrapper.PutWebhook)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/webhooks/:id/pause", wrapper.PauseWebhook)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/webhooks/:id/resume", wrapper.ResumeWebhook)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/webhooks/:id/secret", wrapper.RotateWebhook)
 }
 
 type CreditorVersionResponseHeaders struct {
@@ -3767,6 +4157,46 @@ func (response ReadDocumentdefaultApplicationProblemPlusJSONResponse) VisitReadD
 	return err
 }
 
+type ListEventsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200JSONResponse EventPage
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFlussiRequestObject struct {
 	Cf     CF `json:"cf"`
 	Params ListFlussiParams
@@ -4421,6 +4851,207 @@ func (response RecordVerbaledefaultApplicationProblemPlusJSONResponse) VisitReco
 	return err
 }
 
+type ListWebhooksRequestObject struct {
+	Cf CF `json:"cf"`
+}
+
+type ListWebhooksResponseObject interface {
+	VisitListWebhooksResponse(w http.ResponseWriter) error
+}
+
+type ListWebhooks200JSONResponse WebhookList
+
+func (response ListWebhooks200JSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhooksdefaultApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutWebhookRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *PutWebhookJSONRequestBody
+}
+
+type PutWebhookResponseObject interface {
+	VisitPutWebhookResponse(w http.ResponseWriter) error
+}
+
+type PutWebhook200JSONResponse WebhookAndSecret
+
+func (response PutWebhook200JSONResponse) VisitPutWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutWebhookdefaultApplicationProblemPlusJSONResponse) VisitPutWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type PauseWebhookResponseObject interface {
+	VisitPauseWebhookResponse(w http.ResponseWriter) error
+}
+
+type PauseWebhook200JSONResponse Webhook
+
+func (response PauseWebhook200JSONResponse) VisitPauseWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseWebhookdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *ResumeWebhookJSONRequestBody
+}
+
+type ResumeWebhookResponseObject interface {
+	VisitResumeWebhookResponse(w http.ResponseWriter) error
+}
+
+type ResumeWebhook200JSONResponse Webhook
+
+func (response ResumeWebhook200JSONResponse) VisitResumeWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeWebhookdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type RotateWebhookResponseObject interface {
+	VisitRotateWebhookResponse(w http.ResponseWriter) error
+}
+
+type RotateWebhook200JSONResponse WebhookAndSecret
+
+func (response RotateWebhook200JSONResponse) VisitRotateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateWebhookdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListInstallationDiscrepanciesRequestObject struct {
 	Params ListInstallationDiscrepanciesParams
 }
@@ -4680,6 +5311,9 @@ type StrictServerInterface interface {
 	// ReadDocument The bytes of a document; wardens without their PINs.
 	// (GET /v1/creditors/{cf}/documents/{kind}/{n})
 	ReadDocument(ctx context.Context, request ReadDocumentRequestObject) (ReadDocumentResponseObject, error)
+	// ListEvents What happened, in order.
+	// (GET /v1/creditors/{cf}/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
 	// ListFlussi The flows of the creditor, by day of settlement.
 	// (GET /v1/creditors/{cf}/flussi)
 	ListFlussi(ctx context.Context, request ListFlussiRequestObject) (ListFlussiResponseObject, error)
@@ -4728,6 +5362,21 @@ type StrictServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(ctx context.Context, request RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error)
+	// ListWebhooks The programs that are told what happens, and how they do.
+	// (GET /v1/creditors/{cf}/webhooks)
+	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
+	// PutWebhook Tell a program what happens from now on, or change how.
+	// (PUT /v1/creditors/{cf}/webhooks/{id})
+	PutWebhook(ctx context.Context, request PutWebhookRequestObject) (PutWebhookResponseObject, error)
+	// PauseWebhook Stop telling; what happens meanwhile is told later.
+	// (POST /v1/creditors/{cf}/webhooks/{id}/pause)
+	PauseWebhook(ctx context.Context, request PauseWebhookRequestObject) (PauseWebhookResponseObject, error)
+	// ResumeWebhook Tell again, also from an earlier event on.
+	// (POST /v1/creditors/{cf}/webhooks/{id}/resume)
+	ResumeWebhook(ctx context.Context, request ResumeWebhookRequestObject) (ResumeWebhookResponseObject, error)
+	// RotateWebhook Another secret; for 24 hours the one before signs too.
+	// (POST /v1/creditors/{cf}/webhooks/{id}/secret)
+	RotateWebhook(ctx context.Context, request RotateWebhookRequestObject) (RotateWebhookResponseObject, error)
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	// (GET /v1/discrepancies)
 	ListInstallationDiscrepancies(ctx context.Context, request ListInstallationDiscrepanciesRequestObject) (ListInstallationDiscrepanciesResponseObject, error)
@@ -5387,6 +6036,33 @@ func (sh *strictHandler) ReadDocument(ctx *gin.Context, cf CF, kind DocumentKind
 	}
 }
 
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(ctx *gin.Context, cf CF, params ListEventsParams) {
+	var request ListEventsRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx, request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		if err := validResponse.VisitListEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListFlussi operation middleware
 func (sh *strictHandler) ListFlussi(ctx *gin.Context, cf CF, params ListFlussiParams) {
 	var request ListFlussiRequestObject
@@ -5882,6 +6558,176 @@ func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RecordVerbaleResponseObject); ok {
 		if err := validResponse.VisitRecordVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWebhooks operation middleware
+func (sh *strictHandler) ListWebhooks(ctx *gin.Context, cf CF) {
+	var request ListWebhooksRequestObject
+
+	request.Cf = cf
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhooks(ctx, request.(ListWebhooksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhooks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListWebhooksResponseObject); ok {
+		if err := validResponse.VisitListWebhooksResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutWebhook operation middleware
+func (sh *strictHandler) PutWebhook(ctx *gin.Context, cf CF, id ID) {
+	var request PutWebhookRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body PutWebhookJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutWebhook(ctx, request.(PutWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PutWebhookResponseObject); ok {
+		if err := validResponse.VisitPutWebhookResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseWebhook operation middleware
+func (sh *strictHandler) PauseWebhook(ctx *gin.Context, cf CF, id ID) {
+	var request PauseWebhookRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseWebhook(ctx, request.(PauseWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PauseWebhookResponseObject); ok {
+		if err := validResponse.VisitPauseWebhookResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeWebhook operation middleware
+func (sh *strictHandler) ResumeWebhook(ctx *gin.Context, cf CF, id ID) {
+	var request ResumeWebhookRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body ResumeWebhookJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeWebhook(ctx, request.(ResumeWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeWebhookResponseObject); ok {
+		if err := validResponse.VisitResumeWebhookResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateWebhook operation middleware
+func (sh *strictHandler) RotateWebhook(ctx *gin.Context, cf CF, id ID) {
+	var request RotateWebhookRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateWebhook(ctx, request.(RotateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateWebhookResponseObject); ok {
+		if err := validResponse.VisitRotateWebhookResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

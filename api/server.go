@@ -117,6 +117,7 @@ type Config struct {
 	Flussi        Flussi
 	Documents     Documents
 	Receipts      Receipts
+	Webhooks      Webhooks
 	Messages      Messages
 	Discrepancies Discrepancies
 	Printer       Printer

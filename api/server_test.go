@@ -49,7 +49,17 @@ func (printer) Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byt
 func handler(w *webtest.World) *web.Server {
 	return api.New(api.Config{
 		Log: w.Log, Random: w.Random, Now: w.Now, Admin: []multe.Digest{{}, multe.DigestOf([]byte(webtest.Admin))},
-		Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Flussi: w.Flussi, Receipts: w.Receipts, Documents: w.Documents, Messages: w.Inbox, Discrepancies: w, Printer: printer{},
+		Registry:      w.Registry,
+		Pool:          w.Pool,
+		Verbali:       w.Verbali,
+		Payments:      w.Payments,
+		Flussi:        w.Flussi,
+		Receipts:      w.Receipts,
+		Documents:     w.Documents,
+		Webhooks:      w.Webhooks,
+		Messages:      w.Inbox,
+		Discrepancies: w,
+		Printer:       printer{},
 	})
 }
 

@@ -111,6 +111,42 @@ func (e DeviceState) Valid() bool {
 	}
 }
 
+// Defines values for EventFamily.
+const (
+	EventFamilyChange   EventFamily = "change"
+	EventFamilyCode     EventFamily = "code"
+	EventFamilyDevice   EventFamily = "device"
+	EventFamilyDocument EventFamily = "document"
+	EventFamilyPayment  EventFamily = "payment"
+	EventFamilyPrint    EventFamily = "print"
+	EventFamilyRefund   EventFamily = "refund"
+	EventFamilyVerbale  EventFamily = "verbale"
+)
+
+// Valid indicates whether the value is a known member of the EventFamily enum.
+func (e EventFamily) Valid() bool {
+	switch e {
+	case EventFamilyChange:
+		return true
+	case EventFamilyCode:
+		return true
+	case EventFamilyDevice:
+		return true
+	case EventFamilyDocument:
+		return true
+	case EventFamilyPayment:
+		return true
+	case EventFamilyPrint:
+		return true
+	case EventFamilyRefund:
+		return true
+	case EventFamilyVerbale:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FlussoKind.
 const (
 	Completo     FlussoKind = "completo"
@@ -345,6 +381,24 @@ func (e VerbaleState) Valid() bool {
 	case VerbaleStateIssued:
 		return true
 	case VerbaleStateSettled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookState.
+const (
+	WebhookStateActive WebhookState = "active"
+	WebhookStatePaused WebhookState = "paused"
+)
+
+// Valid indicates whether the value is a known member of the WebhookState enum.
+func (e WebhookState) Valid() bool {
+	switch e {
+	case WebhookStateActive:
+		return true
+	case WebhookStatePaused:
 		return true
 	default:
 		return false
@@ -600,6 +654,39 @@ type Entry struct {
 	// Text Italian, to be shown.
 	Text string `json:"text"`
 	To   string `json:"to,omitempty,omitzero"`
+}
+
+// Event defines model for Event.
+type Event struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// Code What PiemontePAY answered.
+	Code string `json:"code,omitempty,omitzero"`
+	From string `json:"from,omitempty,omitzero"`
+
+	// Id The same however often it is told.
+	Id       string `json:"id"`
+	Position string `json:"position,omitempty,omitzero"`
+	Seq      int64  `json:"seq"`
+
+	// Subject The record it is about: a verbale, a change, a device …
+	Subject string `json:"subject,omitempty,omitzero"`
+	To      string `json:"to,omitempty,omitzero"`
+
+	// Type Dotted; its first word is the family.
+	Type string `json:"type"`
+}
+
+// EventFamily defines model for EventFamily.
+type EventFamily string
+
+// EventPage defines model for EventPage.
+type EventPage struct {
+	Events []Event `json:"events"`
+
+	// Next Up to where this page looked.
+	Next int64 `json:"next"`
 }
 
 // FieldProblem defines model for FieldProblem.
@@ -1140,6 +1227,50 @@ type Violation struct {
 	Norm    string `json:"norm"`
 }
 
+// Webhook defines model for Webhook.
+type Webhook struct {
+	FailingSince time.Time     `json:"failing_since,omitempty,omitzero"`
+	Families     []EventFamily `json:"families"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// LastStatus Of HTTP; absent if there was no answer.
+	LastStatus int       `json:"last_status,omitempty,omitzero"`
+	LastTaken  time.Time `json:"last_taken,omitempty,omitzero"`
+
+	// NextSeq The first event that was not taken yet.
+	NextSeq int64        `json:"next_seq"`
+	NextTry time.Time    `json:"next_try,omitempty,omitzero"`
+	State   WebhookState `json:"state"`
+
+	// Tries Failures in a row.
+	Tries int    `json:"tries,omitempty,omitzero"`
+	Url   string `json:"url"`
+}
+
+// WebhookState defines model for Webhook.State.
+type WebhookState string
+
+// WebhookAndSecret defines model for WebhookAndSecret.
+type WebhookAndSecret struct {
+	// Secret whsec_ and base64; absent if the webhook was there already.
+	Secret  string  `json:"secret,omitempty,omitzero"`
+	Webhook Webhook `json:"webhook"`
+}
+
+// WebhookBody defines model for WebhookBody.
+type WebhookBody struct {
+	// Families None means all.
+	Families []EventFamily `json:"families,omitempty,omitzero"`
+	Url      string        `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
 // AfterDiscrepancy defines model for AfterDiscrepancy.
 type AfterDiscrepancy = string
 
@@ -1239,6 +1370,16 @@ type AddDocumentParams struct {
 	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After The `next` of the page before; 0 from the start.
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Families What to list, with commas, such as "payment,verbale"; none lists all.
+	Families string `form:"families,omitempty" json:"families,omitempty,omitzero"`
+	Limit    Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListFlussiParams defines parameters for ListFlussi.
 type ListFlussiParams struct {
 	// After The last id of the page before.
@@ -1272,6 +1413,12 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ResumeWebhookJSONBody defines parameters for ResumeWebhook.
+type ResumeWebhookJSONBody struct {
+	// After The `seq` after which to begin, 0 for everything; absent goes on where it was.
+	After *int64 `json:"after,omitempty"`
 }
 
 // ListInstallationDiscrepanciesParams defines parameters for ListInstallationDiscrepancies.
@@ -1318,6 +1465,12 @@ type CancelVerbaleJSONRequestBody = Reason
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
+
+// PutWebhookJSONRequestBody defines body for PutWebhook for application/json ContentType.
+type PutWebhookJSONRequestBody = WebhookBody
+
+// ResumeWebhookJSONRequestBody defines body for ResumeWebhook for application/json ContentType.
+type ResumeWebhookJSONRequestBody ResumeWebhookJSONBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1561,6 +1714,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/documents/{kind}/{n} (the `ReadDocument` operationId).
 	ReadDocument(ctx context.Context, cf CF, kind DocumentKind, n int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListEvents What happened, in order.
+	//
+	// The history of the creditor as webhooks are told it, for programs that rather
+	// ask. Lines name records by their ids and hold no personal data. A page may be
+	// empty though more follow: go on from `next` until it stays the same.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListFlussi The flows of the creditor, by day of settlement.
 	//
 	// Corresponds with GET /v1/creditors/{cf}/flussi (the `ListFlussi` operationId).
@@ -1702,6 +1864,71 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 	RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhooks The programs that are told what happens, and how they do.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/webhooks (the `ListWebhooks` operationId).
+	ListWebhooks(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWebhookWithBody Tell a program what happens from now on, or change how.
+	//
+	// The caller makes the id. The secret of a new webhook is in this answer and in
+	// no other: who missed it asks for another (`…/secret`).
+	//
+	// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+	// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+	// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+	// once and in order; 2xx within 15 seconds means that all were taken. Anything
+	// else is tried again, from a minute later up to every six hours; after four
+	// days, or at 410, the webhook is paused and the office is told. Only public
+	// addresses are called, and those that the installation allows.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhookWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWebhook Tell a program what happens from now on, or change how.
+	//
+	// The caller makes the id. The secret of a new webhook is in this answer and in
+	// no other: who missed it asks for another (`…/secret`).
+	//
+	// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+	// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+	// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+	// once and in order; 2xx within 15 seconds means that all were taken. Anything
+	// else is tried again, from a minute later up to every six hours; after four
+	// days, or at 410, the webhook is paused and the office is told. Only public
+	// addresses are called, and those that the installation allows.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhook(ctx context.Context, cf CF, id ID, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseWebhook Stop telling; what happens meanwhile is told later.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
+	PauseWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeWebhookWithBody Tell again, also from an earlier event on.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+	ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeWebhook Tell again, also from an earlier event on.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+	ResumeWebhook(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateWebhook Another secret; for 24 hours the one before signs too.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
+	RotateWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	//
@@ -2129,6 +2356,25 @@ func (c *Client) ReadDocument(ctx context.Context, cf CF, kind DocumentKind, n i
 	return c.Client.Do(req)
 }
 
+// ListEvents What happened, in order.
+//
+// The history of the creditor as webhooks are told it, for programs that rather
+// ask. Lines name records by their ids and hold no personal data. A page may be
+// empty though more follow: go on from `next` until it stays the same.
+//
+// Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListFlussi The flows of the creditor, by day of settlement.
 //
 // Corresponds with GET /v1/creditors/{cf}/flussi (the `ListFlussi` operationId).
@@ -2461,6 +2707,141 @@ func (c *Client) RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 func (c *Client) RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRecordVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhooks The programs that are told what happens, and how they do.
+//
+// Corresponds with GET /v1/creditors/{cf}/webhooks (the `ListWebhooks` operationId).
+func (c *Client) ListWebhooks(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhooksRequest(c.Server, cf)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWebhookWithBody Tell a program what happens from now on, or change how.
+//
+// The caller makes the id. The secret of a new webhook is in this answer and in
+// no other: who missed it asks for another (`…/secret`).
+//
+// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+// once and in order; 2xx within 15 seconds means that all were taken. Anything
+// else is tried again, from a minute later up to every six hours; after four
+// days, or at 410, the webhook is paused and the office is told. Only public
+// addresses are called, and those that the installation allows.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+func (c *Client) PutWebhookWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWebhookRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWebhook Tell a program what happens from now on, or change how.
+//
+// The caller makes the id. The secret of a new webhook is in this answer and in
+// no other: who missed it asks for another (`…/secret`).
+//
+// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+// once and in order; 2xx within 15 seconds means that all were taken. Anything
+// else is tried again, from a minute later up to every six hours; after four
+// days, or at 410, the webhook is paused and the office is told. Only public
+// addresses are called, and those that the installation allows.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+func (c *Client) PutWebhook(ctx context.Context, cf CF, id ID, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWebhookRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseWebhook Stop telling; what happens meanwhile is told later.
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
+func (c *Client) PauseWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseWebhookRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeWebhookWithBody Tell again, also from an earlier event on.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+func (c *Client) ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeWebhookRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeWebhook Tell again, also from an earlier event on.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+func (c *Client) ResumeWebhook(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeWebhookRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateWebhook Another secret; for 24 hours the one before signs too.
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
+func (c *Client) RotateWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateWebhookRequest(c.Server, cf, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3576,6 +3957,79 @@ func NewReadDocumentRequest(server string, cf CF, kind DocumentKind, n int64) (*
 	return req, nil
 }
 
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, cf CF, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "families", params.Families, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListFlussiRequest constructs an http.Request for the ListFlussi method
 func NewListFlussiRequest(server string, cf CF, params *ListFlussiParams) (*http.Request, error) {
 	var err error
@@ -4390,6 +4844,230 @@ func NewRecordVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	return req, nil
 }
 
+// NewListWebhooksRequest constructs an http.Request for the ListWebhooks method
+func NewListWebhooksRequest(server string, cf CF) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/webhooks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutWebhookRequest calls the generic PutWebhook builder with application/json body
+func NewPutWebhookRequest(server string, cf CF, id ID, body PutWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutWebhookRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewPutWebhookRequestWithBody constructs an http.Request for the PutWebhook method, with any body, and a specified content type
+func NewPutWebhookRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPauseWebhookRequest constructs an http.Request for the PauseWebhook method
+func NewPauseWebhookRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/webhooks/%s/pause", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResumeWebhookRequest calls the generic ResumeWebhook builder with application/json body
+func NewResumeWebhookRequest(server string, cf CF, id ID, body ResumeWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResumeWebhookRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewResumeWebhookRequestWithBody constructs an http.Request for the ResumeWebhook method, with any body, and a specified content type
+func NewResumeWebhookRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/webhooks/%s/resume", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateWebhookRequest constructs an http.Request for the RotateWebhook method
+func NewRotateWebhookRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/webhooks/%s/secret", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListInstallationDiscrepanciesRequest constructs an http.Request for the ListInstallationDiscrepancies method
 func NewListInstallationDiscrepanciesRequest(server string, params *ListInstallationDiscrepanciesParams) (*http.Request, error) {
 	var err error
@@ -4861,6 +5539,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/documents/{kind}/{n} (the `ReadDocument` operationId).
 	ReadDocumentWithResponse(ctx context.Context, cf CF, kind DocumentKind, n int64, reqEditors ...RequestEditorFn) (*ReadDocumentReply, error)
 
+	// ListEventsWithResponse What happened, in order.
+	//
+	// The history of the creditor as webhooks are told it, for programs that rather
+	// ask. Lines name records by their ids and hold no personal data. A page may be
+	// empty though more follow: go on from `next` until it stays the same.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsReply, error)
+
 	// ListFlussiWithResponse The flows of the creditor, by day of settlement.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5026,6 +5715,77 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 	RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
+
+	// ListWebhooksWithResponse The programs that are told what happens, and how they do.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/webhooks (the `ListWebhooks` operationId).
+	ListWebhooksWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*ListWebhooksReply, error)
+
+	// PutWebhookWithBodyWithResponse Tell a program what happens from now on, or change how.
+	//
+	// The caller makes the id. The secret of a new webhook is in this answer and in
+	// no other: who missed it asks for another (`…/secret`).
+	//
+	// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+	// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+	// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+	// once and in order; 2xx within 15 seconds means that all were taken. Anything
+	// else is tried again, from a minute later up to every six hours; after four
+	// days, or at 410, the webhook is paused and the office is told. Only public
+	// addresses are called, and those that the installation allows.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWebhookReply, error)
+
+	// PutWebhookWithResponse Tell a program what happens from now on, or change how.
+	//
+	// The caller makes the id. The secret of a new webhook is in this answer and in
+	// no other: who missed it asks for another (`…/secret`).
+	//
+	// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+	// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+	// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+	// once and in order; 2xx within 15 seconds means that all were taken. Anything
+	// else is tried again, from a minute later up to every six hours; after four
+	// days, or at 410, the webhook is paused and the office is told. Only public
+	// addresses are called, and those that the installation allows.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhookWithResponse(ctx context.Context, cf CF, id ID, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWebhookReply, error)
+
+	// PauseWebhookWithResponse Stop telling; what happens meanwhile is told later.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
+	PauseWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PauseWebhookReply, error)
+
+	// ResumeWebhookWithBodyWithResponse Tell again, also from an earlier event on.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+	ResumeWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error)
+
+	// ResumeWebhookWithResponse Tell again, also from an earlier event on.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+	ResumeWebhookWithResponse(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error)
+
+	// RotateWebhookWithResponse Another secret; for 24 hours the one before signs too.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
+	RotateWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateWebhookReply, error)
 
 	// ListInstallationDiscrepanciesWithResponse What a person must look at that belongs to no creditor, such as a message nobody can read.
 	//
@@ -5977,6 +6737,54 @@ func (r ReadDocumentReply) ContentType() string {
 	return ""
 }
 
+type ListEventsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsReply) GetJSON200() *EventPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListEventsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListFlussiReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6731,6 +7539,246 @@ func (r RecordVerbaleReply) ContentType() string {
 	return ""
 }
 
+type ListWebhooksReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhooksReply) GetJSON200() *WebhookList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWebhooksReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhooksReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhooksReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhooksReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhooksReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutWebhookReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookAndSecret
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutWebhookReply) GetJSON200() *WebhookAndSecret {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutWebhookReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutWebhookReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutWebhookReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutWebhookReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutWebhookReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PauseWebhookReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PauseWebhookReply) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PauseWebhookReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PauseWebhookReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PauseWebhookReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PauseWebhookReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PauseWebhookReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResumeWebhookReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResumeWebhookReply) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResumeWebhookReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResumeWebhookReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResumeWebhookReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResumeWebhookReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResumeWebhookReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateWebhookReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookAndSecret
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateWebhookReply) GetJSON200() *WebhookAndSecret {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateWebhookReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateWebhookReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateWebhookReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateWebhookReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateWebhookReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListInstallationDiscrepanciesReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7298,6 +8346,23 @@ func (c *ClientWithResponses) ReadDocumentWithResponse(ctx context.Context, cf C
 	return ParseReadDocumentReply(rsp)
 }
 
+// ListEventsWithResponse What happened, in order.
+//
+// The history of the creditor as webhooks are told it, for programs that rather
+// ask. Lines name records by their ids and hold no personal data. A page may be
+// empty though more follow: go on from `next` until it stays the same.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsReply, error) {
+	rsp, err := c.ListEvents(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsReply(rsp)
+}
+
 // ListFlussiWithResponse The flows of the creditor, by day of settlement.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7582,6 +8647,119 @@ func (c *ClientWithResponses) RecordVerbaleWithResponse(ctx context.Context, cf 
 		return nil, err
 	}
 	return ParseRecordVerbaleReply(rsp)
+}
+
+// ListWebhooksWithResponse The programs that are told what happens, and how they do.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/webhooks (the `ListWebhooks` operationId).
+func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*ListWebhooksReply, error) {
+	rsp, err := c.ListWebhooks(ctx, cf, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhooksReply(rsp)
+}
+
+// PutWebhookWithBodyWithResponse Tell a program what happens from now on, or change how.
+//
+// The caller makes the id. The secret of a new webhook is in this answer and in
+// no other: who missed it asks for another (`…/secret`).
+//
+// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+// once and in order; 2xx within 15 seconds means that all were taken. Anything
+// else is tried again, from a minute later up to every six hours; after four
+// days, or at 410, the webhook is paused and the office is told. Only public
+// addresses are called, and those that the installation allows.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+func (c *ClientWithResponses) PutWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWebhookReply, error) {
+	rsp, err := c.PutWebhookWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWebhookReply(rsp)
+}
+
+// PutWebhookWithResponse Tell a program what happens from now on, or change how.
+//
+// The caller makes the id. The secret of a new webhook is in this answer and in
+// no other: who missed it asks for another (`…/secret`).
+//
+// Deliveries are POSTs of `{"creditor", "events"}` with up to 100 events as in
+// `…/events`, signed as Standard Webhooks 1.0 says (`webhook-id`,
+// `webhook-timestamp`, `webhook-signature: v1,…`). Each event comes at least
+// once and in order; 2xx within 15 seconds means that all were taken. Anything
+// else is tried again, from a minute later up to every six hours; after four
+// days, or at 410, the webhook is paused and the office is told. Only public
+// addresses are called, and those that the installation allows.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/webhooks/{id} (the `PutWebhook` operationId).
+func (c *ClientWithResponses) PutWebhookWithResponse(ctx context.Context, cf CF, id ID, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWebhookReply, error) {
+	rsp, err := c.PutWebhook(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWebhookReply(rsp)
+}
+
+// PauseWebhookWithResponse Stop telling; what happens meanwhile is told later.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
+func (c *ClientWithResponses) PauseWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PauseWebhookReply, error) {
+	rsp, err := c.PauseWebhook(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseWebhookReply(rsp)
+}
+
+// ResumeWebhookWithBodyWithResponse Tell again, also from an earlier event on.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+func (c *ClientWithResponses) ResumeWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error) {
+	rsp, err := c.ResumeWebhookWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeWebhookReply(rsp)
+}
+
+// ResumeWebhookWithResponse Tell again, also from an earlier event on.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
+func (c *ClientWithResponses) ResumeWebhookWithResponse(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error) {
+	rsp, err := c.ResumeWebhook(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeWebhookReply(rsp)
+}
+
+// RotateWebhookWithResponse Another secret; for 24 hours the one before signs too.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
+func (c *ClientWithResponses) RotateWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateWebhookReply, error) {
+	rsp, err := c.RotateWebhook(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateWebhookReply(rsp)
 }
 
 // ListInstallationDiscrepanciesWithResponse What a person must look at that belongs to no creditor, such as a message nobody can read.
@@ -8290,6 +9468,39 @@ func ParseReadDocumentReply(rsp *http.Response) (*ReadDocumentReply, error) {
 	return response, nil
 }
 
+// ParseListEventsReply parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsReply(rsp *http.Response) (*ListEventsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListFlussiReply parses an HTTP response from a ListFlussiWithResponse call
 func ParseListFlussiReply(rsp *http.Response) (*ListFlussiReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8787,6 +9998,171 @@ func ParseRecordVerbaleReply(rsp *http.Response) (*RecordVerbaleReply, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWebhooksReply parses an HTTP response from a ListWebhooksWithResponse call
+func ParseListWebhooksReply(rsp *http.Response) (*ListWebhooksReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhooksReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutWebhookReply parses an HTTP response from a PutWebhookWithResponse call
+func ParsePutWebhookReply(rsp *http.Response) (*PutWebhookReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutWebhookReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookAndSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePauseWebhookReply parses an HTTP response from a PauseWebhookWithResponse call
+func ParsePauseWebhookReply(rsp *http.Response) (*PauseWebhookReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PauseWebhookReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResumeWebhookReply parses an HTTP response from a ResumeWebhookWithResponse call
+func ParseResumeWebhookReply(rsp *http.Response) (*ResumeWebhookReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResumeWebhookReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateWebhookReply parses an HTTP response from a RotateWebhookWithResponse call
+func ParseRotateWebhookReply(rsp *http.Response) (*RotateWebhookReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateWebhookReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookAndSecret
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

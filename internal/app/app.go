@@ -87,6 +87,10 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	hooks, err := newWebhookSender(cfg)
+	if err != nil {
+		return nil, err
+	}
 	ours, soapTLS, err := newServerTLS(cfg)
 	if err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		}
 	}()
 
-	c := newCore(cfg, d, st, gateway, callers, listenerAuth)
+	c := newCore(cfg, d, st, gateway, callers, listenerAuth, hooks)
 	if c.access, err = newAccess(cfg, d, st); err != nil {
 		return nil, err
 	}
@@ -115,8 +119,22 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Registry: c.registry, Pool: c.pool, Verbali: c.verbali})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Admin: admin, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments,
-			Flussi: c.flussi, Documents: c.documents, Receipts: c.receipts, Messages: c.inbox, Discrepancies: troubles{st}, Printer: printer{}})},
+			Log:           d.Log,
+			Now:           d.Now,
+			Random:        d.Random,
+			Admin:         admin,
+			Registry:      c.registry,
+			Pool:          c.pool,
+			Verbali:       c.verbali,
+			Payments:      c.payments,
+			Flussi:        c.flussi,
+			Documents:     c.documents,
+			Receipts:      c.receipts,
+			Webhooks:      c.webhooks,
+			Messages:      c.inbox,
+			Discrepancies: troubles{st},
+			Printer:       printer{},
+		})},
 		{"soap", cfg.SOAPListen, soapTLS, c.soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)

@@ -136,7 +136,7 @@ func newChaos(t *testing.T, dir string, seed uint64) *chaos {
 	w.must(err)
 	cfg := config.Service{SOAPAuth: "none", ReplenishEvery: 10 * time.Minute, SubmitEvery: 5 * time.Minute, InboxEvery: 5 * time.Minute, ResendAfter: 2 * time.Minute, AccountingDays: 5}
 	w.core = newCore(cfg, Deps{Now: time.Now, Random: &seeded{c: rand.NewChaCha8([32]byte{byte(seed)})}, Log: slog.New(slog.DiscardHandler)}, w.store,
-		counted{gateway, &w.sealed}, restCallers{common: positions}, ppay.ListenerConfig{Open: true})
+		counted{gateway, &w.sealed}, restCallers{common: positions}, ppay.ListenerConfig{Open: true}, nil)
 	soap.Store(w.core.soap)
 
 	caller := ppaysim.Caller{Code: "caller", Passphrase: "passphrase", Scopes: []string{"CREAZIONE_IUV", "RICHIESTA_STATO_POS_DEB"}}

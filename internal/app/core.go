@@ -20,6 +20,7 @@ import (
 	"preavviso/internal/registry"
 	"preavviso/internal/store"
 	"preavviso/internal/verbali"
+	"preavviso/internal/webhooks"
 )
 
 // accountingEvery is how often payments without flow are looked for. Flows come
@@ -44,6 +45,7 @@ type core struct {
 	payments *payments.Payments
 	flussi   *flussi.Flussi
 	receipts *receipts.Receipts
+	webhooks *webhooks.Webhooks
 	inbox    *inbox.Inbox
 
 	documents *documents.Documents
@@ -54,8 +56,8 @@ type core struct {
 
 // newCore is where the use cases meet: one leaves a fact, and nudges the loop
 // that works on it.
-func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gateway, callers dispatch.Positions, from ppay.ListenerConfig) core {
-	var submit, replenish, work *loop.Loop
+func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gateway, callers dispatch.Positions, from ppay.ListenerConfig, hooks webhooks.Sender) core {
+	var submit, replenish, work, tell *loop.Loop
 	c := core{
 		registry: registry.New(st, d.Now, d.Random),
 		pool:     pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() }),
@@ -65,6 +67,7 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		receipts: receipts.New(st),
 
 		documents: newDocuments(st, d),
+		webhooks:  webhooks.New(st, hooks, d.Now, d.Random, func() { tell.Nudge() }),
 	}
 	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{
 		ResendAfter: cfg.ResendAfter, ReconcileAfter: cfg.ReconcileAfter, SilentAfter: cfg.SilentAfter, Log: d.Log, Positions: callers})
@@ -92,8 +95,16 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		replenish.Nudge()
 		return more, err
 	})
-	c.loops = []*loop.Loop{replenish, submit, work, reprice, loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
-		loop.New("expire", expireEvery, d.Log, c.registry.Expire)}
+	tell = loop.New("webhooks", webhookEvery, d.Log, c.webhooks.Deliver)
+	c.loops = []*loop.Loop{
+		replenish,
+		submit,
+		work,
+		reprice,
+		tell,
+		loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
+		loop.New("expire", expireEvery, d.Log, c.registry.Expire),
+	}
 
 	mux, listener := http.NewServeMux(), ppay.NewListener(c.inbox, from)
 	for _, path := range []string{SOAPPath, FlussiPath, RendicontazionePath} {

@@ -24,7 +24,11 @@ const anyone = "*"
 // What several packages may import.
 const (
 	useCase = "internal/fault internal/multe internal/avviso internal/store internal/cds"
-	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments internal/registry internal/inbox internal/flussi internal/documents internal/worklist internal/exports internal/owners internal/visure"
+	httpAPI = "internal/fault internal/multe internal/avviso internal/web internal/pool internal/verbali internal/payments" +
+		" internal/registry internal/inbox internal/flussi" +
+		" internal/documents" +
+		" internal/worklist internal/exports internal/owners internal/visure" +
+		" internal/webhooks"
 )
 
 // arrows is, for every package of this module, which others its code may import.
@@ -52,6 +56,7 @@ var arrows = map[string]string{
 	"internal/exports":   useCase,
 	"internal/owners":    useCase,
 	"internal/visure":    "internal/fault internal/multe",
+	"internal/webhooks":  useCase,
 	"internal/loop":      "",
 
 	// Adapters never import use cases, nor each other.
@@ -117,8 +122,8 @@ var modules = map[string]string{
 	"github.com/pquerna/otp":          "internal/access",
 	"golang.org/x/crypto":             "internal/access",
 	"golang.org/x/image":              "internal/escpos",
-	"golang.org/x/sync":               "internal/app internal/demo",
 	"golang.org/x/text":               "internal/avviso pdf internal/escpos internal/visure",
+	"golang.org/x/sync":               "internal/app internal/demo internal/webhooks",
 }
 
 // pure packages decide and never act: they may not touch the machine, and never

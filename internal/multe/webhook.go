@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,8 +24,7 @@ const (
 
 // The bounds of webhooks.
 const (
-	MaxWebhooks   = 10  // of a creditor: a town has few programs that listen
-	MaxWebhookURL = 500 // characters
+	MaxWebhooks = 10 // of a creditor: a town has few programs that listen
 	// WebhookGivesUp is how long a receiver may fail before it is paused: a long
 	// weekend.
 	WebhookGivesUp = 4 * 24 * time.Hour
@@ -84,16 +82,6 @@ type Webhook struct {
 	Told      time.Time `json:",omitzero"` // when the last line was taken
 	Version   uint64
 	Changed   time.Time
-}
-
-// ParseWebhookURL checks the address of a receiver: https, without user. Whether
-// it may be called is decided when it is.
-func ParseWebhookURL(s string) (string, error) {
-	u, err := url.Parse(s)
-	if err != nil || len(s) > MaxWebhookURL || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return "", fault.New(fault.Invalid, "webhook.bad_url", "L'indirizzo deve essere https://…, senza nome utente, al massimo 500 caratteri.")
-	}
-	return s, nil
 }
 
 // ParseFamilies checks what a webhook is to be told, and sorts it.

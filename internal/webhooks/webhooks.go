@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +30,7 @@ const (
 	// maxParallel bounds the deliveries under way: a slow receiver keeps others
 	// waiting for one round at most.
 	maxParallel = 8
+	maxURL      = 500 // characters
 )
 
 // Delivery is one request to a receiver.
@@ -83,23 +86,43 @@ func event(e multe.AuditEntry) Event {
 		Subject: e.Subject, From: e.From, To: e.To, Code: e.Code}
 }
 
-// Add adds a webhook that is told everything from now on. Its secret is returned
-// here and never again.
-func (h *Webhooks) Add(ctx context.Context, actor string, c multe.CreditorID, url string, families []string) (multe.Webhook, multe.WebhookSecret, error) {
-	at := h.now()
-	w, err := checked(multe.Webhook{Creditor: c, State: multe.WebhookActive, Version: 1, Changed: multe.Instant(at)}, url, families)
+// Put adds the webhook id, which is told everything from now on, or gives the one
+// that is there another address and other families. The secret of a new one is
+// returned here and never again; it is "" for one that was there.
+func (h *Webhooks) Put(ctx context.Context, actor string, c multe.CreditorID, id multe.WebhookID, address string, families []string) (multe.Webhook, multe.WebhookSecret, error) {
+	if !multe.ValidID(string(id)) {
+		return multe.Webhook{}, "", fault.New(fault.Invalid, "webhook.bad_id", "L'identificativo deve essere un UUID di 32 cifre esadecimali minuscole.")
+	}
+	address, err := parseURL(address)
 	if err != nil {
 		return multe.Webhook{}, "", err
 	}
-	id, err := multe.NewID(at, h.random)
+	if families, err = multe.ParseFamilies(families); err != nil {
+		return multe.Webhook{}, "", err
+	}
+	fresh, err := h.secret()
 	if err != nil {
 		return multe.Webhook{}, "", err
 	}
-	if w.Secret, err = h.secret(); err != nil {
-		return multe.Webhook{}, "", err
-	}
-	w.ID = multe.WebhookID(id)
+	var (
+		next   multe.Webhook
+		secret multe.WebhookSecret
+		at     = multe.Instant(h.now())
+	)
 	err = h.store.Update(ctx, func(tx store.Tx) error {
+		secret = ""
+		w, err := tx.Webhook(c, id)
+		switch {
+		case err == nil && w.URL == address && slices.Equal(w.Families, families):
+			next = w // a repetition
+			return nil
+		case err == nil:
+			next = w
+			next.URL, next.Families, next.Version, next.Changed = address, families, w.Version+1, at
+			return put(tx, actor, "webhook.changed", w.State, next)
+		case !errors.Is(err, fault.NotFound):
+			return err
+		}
 		there, err := tx.Webhooks(c, "", multe.MaxWebhooks)
 		if err != nil {
 			return err
@@ -107,15 +130,18 @@ func (h *Webhooks) Add(ctx context.Context, actor string, c multe.CreditorID, ur
 		if len(there) == multe.MaxWebhooks {
 			return fault.New(fault.Conflict, "webhook.too_many", fmt.Sprintf("L'ente ha già %d webhook: modificarne uno.", multe.MaxWebhooks))
 		}
-		if w.Cursor, err = tx.LastAudit(c); err != nil {
+		last, err := tx.LastAudit(c)
+		if err != nil {
 			return err
 		}
-		return put(tx, actor, "webhook.added", "", w)
+		secret = fresh
+		next = multe.Webhook{Creditor: c, ID: id, URL: address, Families: families, Secret: secret, State: multe.WebhookActive, Cursor: last, Version: 1, Changed: at}
+		return put(tx, actor, "webhook.added", "", next)
 	})
 	if err != nil {
-		return multe.Webhook{}, "", fmt.Errorf("adding webhook: %w", err)
+		return multe.Webhook{}, "", fmt.Errorf("putting webhook: %w", err)
 	}
-	return w, w.Secret, nil
+	return next, secret, nil
 }
 
 // List lists a creditor's webhooks: at most [multe.MaxWebhooks].
@@ -126,15 +152,6 @@ func (h *Webhooks) List(ctx context.Context, c multe.CreditorID) ([]multe.Webhoo
 		return err
 	})
 	return ws, err
-}
-
-// Change gives a webhook another address and other families.
-func (h *Webhooks) Change(ctx context.Context, actor string, c multe.CreditorID, id multe.WebhookID, url string, families []string) (multe.Webhook, error) {
-	return h.change(ctx, actor, "webhook.changed", c, id, func(_ store.Reader, w multe.Webhook) (multe.Webhook, error) {
-		w, err := checked(w, url, families)
-		w.Version, w.Changed = w.Version+1, multe.Instant(h.now())
-		return w, err
-	})
 }
 
 // Pause stops telling a webhook; what happens meanwhile is told when it resumes.
@@ -366,13 +383,14 @@ func (h *Webhooks) change(ctx context.Context, actor, action string, c multe.Cre
 	return next, err
 }
 
-func checked(w multe.Webhook, url string, families []string) (multe.Webhook, error) {
-	var err error
-	if w.URL, err = multe.ParseWebhookURL(url); err != nil {
-		return w, err
+// parseURL checks the address of a receiver: https, without user. Whether
+// it may be called is decided when it is.
+func parseURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || len(s) > maxURL || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return "", fault.New(fault.Invalid, "webhook.bad_url", "L'indirizzo deve essere https://…, senza nome utente, al massimo 500 caratteri.")
 	}
-	w.Families, err = multe.ParseFamilies(families)
-	return w, err
+	return s, nil
 }
 
 func (h *Webhooks) secret() (multe.WebhookSecret, error) {

@@ -35,6 +35,7 @@ import (
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
 	"preavviso/internal/verbali"
+	"preavviso/internal/webhooks"
 	"preavviso/internal/worklist"
 )
 
@@ -54,6 +55,7 @@ type World struct {
 	Payments *payments.Payments
 	Flussi   *flussi.Flussi
 	Receipts *receipts.Receipts
+	Webhooks *webhooks.Webhooks
 	Inbox    *inbox.Inbox
 	Worklist *worklist.Worklist
 	Exports  *exports.Exports
@@ -97,6 +99,7 @@ func New(t testing.TB) *World {
 		SlipTexts: func(custom []byte, _ multe.Day) (map[string]string, error) {
 			return map[string]string{"title": "PREAVVISO" + string(custom)}, nil
 		}})
+	w.Webhooks = webhooks.New(s, nil, w.Now, w.Random, func() {})
 	w.Inbox = inbox.New(s, inbox.Config{
 		Read:       ppay.Read,
 		HearEsito:  func(store.Tx, multe.Esito, time.Time) error { return nil }, // who waits for one is not part of a World
