@@ -10,24 +10,6 @@ import (
 	"preavviso/internal/portal"
 )
 
-// CancelVerbale serves POST /v1/creditors/{cf}/verbali/{id}/cancellation.
-func (s *server) CancelVerbale(ctx context.Context, r CancelVerbaleRequestObject) (CancelVerbaleResponseObject, error) {
-	v, k, err := s.Verbali.Cancel(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.VerbaleID(r.Id), multe.Cancellation{Kind: multe.CancelAutotutela, Reason: r.Body.Reason})
-	if err != nil {
-		return nil, err
-	}
-	return CancelVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
-}
-
-// UndoCancellation serves DELETE /v1/creditors/{cf}/verbali/{id}/cancellation.
-func (s *server) UndoCancellation(ctx context.Context, r UndoCancellationRequestObject) (UndoCancellationResponseObject, error) {
-	v, k, err := s.Verbali.UndoCancel(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.VerbaleID(r.Id))
-	if err != nil {
-		return nil, err
-	}
-	return UndoCancellation200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
-}
-
 // VoidCode serves POST /v1/creditors/{cf}/codes/{code}/void.
 func (s *server) VoidCode(ctx context.Context, r VoidCodeRequestObject) (VoidCodeResponseObject, error) {
 	c := multe.CreditorID(r.Cf)

@@ -50,7 +50,7 @@ func TestCancellation(t *testing.T) {
 	}
 	refused(t, r.call(t, "DELETE", path, ""), 409, "verbale.wrong_state")
 	refused(t, r.call(t, "POST", path, `{"reason":" x"}`), 422, "verbale.bad_reason")
-	refused(t, r.call(t, "POST", path, `{}`), 422, "request.invalid")
+	refused(t, r.call(t, "POST", path, `{}`), 422, "verbale.bad_reason")
 	refused(t, r.call(t, "POST", torino+"/verbali/"+r.ID(t)+"/cancellation", `{"reason":"x"}`), 404, "verbale.unknown")
 }
 

@@ -51,6 +51,141 @@ func (e AccountedCodeOutcome) Valid() bool {
 	}
 }
 
+// Defines values for AppealAuthority.
+const (
+	AppealAuthorityGiudice  AppealAuthority = "giudice"
+	AppealAuthorityPrefetto AppealAuthority = "prefetto"
+)
+
+// Valid indicates whether the value is a known member of the AppealAuthority enum.
+func (e AppealAuthority) Valid() bool {
+	switch e {
+	case AppealAuthorityGiudice:
+		return true
+	case AppealAuthorityPrefetto:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AppealRequestAuthority.
+const (
+	AppealRequestAuthorityGiudice  AppealRequestAuthority = "giudice"
+	AppealRequestAuthorityPrefetto AppealRequestAuthority = "prefetto"
+)
+
+// Valid indicates whether the value is a known member of the AppealRequestAuthority enum.
+func (e AppealRequestAuthority) Valid() bool {
+	switch e {
+	case AppealRequestAuthorityGiudice:
+		return true
+	case AppealRequestAuthorityPrefetto:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancellationKind.
+const (
+	CancellationKindArchiviazione CancellationKind = "archiviazione"
+	CancellationKindAutotutela    CancellationKind = "autotutela"
+	CancellationKindRicorso       CancellationKind = "ricorso"
+)
+
+// Valid indicates whether the value is a known member of the CancellationKind enum.
+func (e CancellationKind) Valid() bool {
+	switch e {
+	case CancellationKindArchiviazione:
+		return true
+	case CancellationKindAutotutela:
+		return true
+	case CancellationKindRicorso:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancellationRequestCause.
+const (
+	Altro          CancellationRequestCause = "altro"
+	Autorizzato    CancellationRequestCause = "autorizzato"
+	Decesso        CancellationRequestCause = "decesso"
+	Duplicato      CancellationRequestCause = "duplicato"
+	Furto          CancellationRequestCause = "furto"
+	LuogoErrato    CancellationRequestCause = "luogo-errato"
+	Necessita      CancellationRequestCause = "necessita"
+	NormaErrata    CancellationRequestCause = "norma-errata"
+	RicorsoAccolto CancellationRequestCause = "ricorso-accolto"
+	Segnaletica    CancellationRequestCause = "segnaletica"
+	Soccorso       CancellationRequestCause = "soccorso"
+	SostaPagata    CancellationRequestCause = "sosta-pagata"
+	TargaErrata    CancellationRequestCause = "targa-errata"
+	Termini        CancellationRequestCause = "termini"
+	VeicoloErrato  CancellationRequestCause = "veicolo-errato"
+	Venduto        CancellationRequestCause = "venduto"
+)
+
+// Valid indicates whether the value is a known member of the CancellationRequestCause enum.
+func (e CancellationRequestCause) Valid() bool {
+	switch e {
+	case Altro:
+		return true
+	case Autorizzato:
+		return true
+	case Decesso:
+		return true
+	case Duplicato:
+		return true
+	case Furto:
+		return true
+	case LuogoErrato:
+		return true
+	case Necessita:
+		return true
+	case NormaErrata:
+		return true
+	case RicorsoAccolto:
+		return true
+	case Segnaletica:
+		return true
+	case Soccorso:
+		return true
+	case SostaPagata:
+		return true
+	case TargaErrata:
+		return true
+	case Termini:
+		return true
+	case VeicoloErrato:
+		return true
+	case Venduto:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancellationRequestKind.
+const (
+	CancellationRequestKindArchiviazione CancellationRequestKind = "archiviazione"
+	CancellationRequestKindAutotutela    CancellationRequestKind = "autotutela"
+)
+
+// Valid indicates whether the value is a known member of the CancellationRequestKind enum.
+func (e CancellationRequestKind) Valid() bool {
+	switch e {
+	case CancellationRequestKindArchiviazione:
+		return true
+	case CancellationRequestKindAutotutela:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CodeState.
 const (
 	CodeStateActive      CodeState = "active"
@@ -282,6 +417,33 @@ func (e MessageState) Valid() bool {
 	}
 }
 
+// Defines values for NotificationHow.
+const (
+	Consegna      NotificationHow = "consegna"
+	Contestazione NotificationHow = "contestazione"
+	Giacenza      NotificationHow = "giacenza"
+	Pec           NotificationHow = "pec"
+	Send          NotificationHow = "send"
+)
+
+// Valid indicates whether the value is a known member of the NotificationHow enum.
+func (e NotificationHow) Valid() bool {
+	switch e {
+	case Consegna:
+		return true
+	case Contestazione:
+		return true
+	case Giacenza:
+		return true
+	case Pec:
+		return true
+	case Send:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyAmount.
 const (
 	OneCode  PolicyAmount = "one-code"
@@ -357,6 +519,54 @@ const (
 func (e RevokedDeviceState) Valid() bool {
 	switch e {
 	case RevokedDeviceStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RulingVerdetto.
+const (
+	RulingVerdettoAccolto   RulingVerdetto = "accolto"
+	RulingVerdettoInammesso RulingVerdetto = "inammesso"
+	RulingVerdettoRespinto  RulingVerdetto = "respinto"
+	RulingVerdettoRinuncia  RulingVerdetto = "rinuncia"
+)
+
+// Valid indicates whether the value is a known member of the RulingVerdetto enum.
+func (e RulingVerdetto) Valid() bool {
+	switch e {
+	case RulingVerdettoAccolto:
+		return true
+	case RulingVerdettoInammesso:
+		return true
+	case RulingVerdettoRespinto:
+		return true
+	case RulingVerdettoRinuncia:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RulingRequestVerdetto.
+const (
+	RulingRequestVerdettoAccolto   RulingRequestVerdetto = "accolto"
+	RulingRequestVerdettoInammesso RulingRequestVerdetto = "inammesso"
+	RulingRequestVerdettoRespinto  RulingRequestVerdetto = "respinto"
+	RulingRequestVerdettoRinuncia  RulingRequestVerdetto = "rinuncia"
+)
+
+// Valid indicates whether the value is a known member of the RulingRequestVerdetto enum.
+func (e RulingRequestVerdetto) Valid() bool {
+	switch e {
+	case RulingRequestVerdettoAccolto:
+		return true
+	case RulingRequestVerdettoInammesso:
+		return true
+	case RulingRequestVerdettoRespinto:
+		return true
+	case RulingRequestVerdettoRinuncia:
 		return true
 	default:
 		return false
@@ -493,6 +703,62 @@ type AddedDocument struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Appeal defines model for Appeal.
+type Appeal struct {
+	Authority AppealAuthority `json:"authority"`
+	By        string          `json:"by"`
+	Day       multe.Day       `json:"day"`
+	Number    string          `json:"number"`
+	Outcome   Ruling          `json:"outcome,omitempty,omitzero"`
+}
+
+// AppealAuthority defines model for Appeal.Authority.
+type AppealAuthority string
+
+// AppealRequest defines model for AppealRequest.
+type AppealRequest struct {
+	Authority AppealRequestAuthority `json:"authority"`
+
+	// Day On which it was brought.
+	Day    multe.Day `json:"day"`
+	Number string    `json:"number"`
+}
+
+// AppealRequestAuthority defines model for AppealRequest.Authority.
+type AppealRequestAuthority string
+
+// Cancellation An annulment that was done, or that waits for a second person while the state is another.
+type Cancellation struct {
+	// Approved Who said yes.
+	Approved string           `json:"approved,omitempty,omitzero"`
+	At       time.Time        `json:"at"`
+	By       string           `json:"by"`
+	Cause    string           `json:"cause,omitempty,omitzero"`
+	Kind     CancellationKind `json:"kind"`
+	Reason   string           `json:"reason"`
+}
+
+// CancellationKind defines model for Cancellation.Kind.
+type CancellationKind string
+
+// CancellationRequest defines model for CancellationRequest.
+type CancellationRequest struct {
+	// Cause A reason of the list.
+	Cause CancellationRequestCause `json:"cause,omitempty,omitzero"`
+
+	// Kind autotutela without it; archiviazione only before the notification.
+	Kind CancellationRequestKind `json:"kind,omitempty,omitzero"`
+
+	// Reason In words. It goes to PiemontePAY as Motivazione after the cause; it must name nobody.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// CancellationRequestCause A reason of the list.
+type CancellationRequestCause string
+
+// CancellationRequestKind autotutela without it; archiviazione only before the notification.
+type CancellationRequestKind string
+
 // Code defines model for Code.
 type Code struct {
 	// Avviso Absent while requested.
@@ -529,20 +795,32 @@ type CodePage struct {
 // CodeState defines model for CodeState.
 type CodeState string
 
+// CorrectionRequest defines model for CorrectionRequest.
+type CorrectionRequest struct {
+	Notification NotificationRequest `json:"notification,omitempty,omitzero"`
+	Reason       string              `json:"reason"`
+
+	// Record With cents alone that is due for ever. With violation or fine the amount follows
+	// the law: cents is then what is asked until the notification, and without it the
+	// reduced amount with the costs.
+	Record RecordRequest `json:"record"`
+}
+
 // Creditor defines model for Creditor.
 type Creditor struct {
-	Cbill            string        `json:"cbill,omitempty,omitzero"`
-	Cf               string        `json:"cf"`
-	CodiceVersamento string        `json:"codice_versamento"`
-	Info             string        `json:"info,omitempty,omitzero"`
-	LeaseHours       int           `json:"lease_hours,omitempty,omitzero"`
-	Name             string        `json:"name"`
-	Policies         []Policy      `json:"policies"`
-	Pool             PoolLevels    `json:"pool"`
-	Portal           bool          `json:"portal,omitempty,omitzero"`
-	Postal           PostalAccount `json:"postal,omitempty,omitzero"`
-	Settore          string        `json:"settore,omitempty,omitzero"`
-	UndoMinutes      int           `json:"undo_minutes,omitempty,omitzero"`
+	ApproveCancellations bool          `json:"approve_cancellations,omitempty,omitzero"`
+	Cbill                string        `json:"cbill,omitempty,omitzero"`
+	Cf                   string        `json:"cf"`
+	CodiceVersamento     string        `json:"codice_versamento"`
+	Info                 string        `json:"info,omitempty,omitzero"`
+	LeaseHours           int           `json:"lease_hours,omitempty,omitzero"`
+	Name                 string        `json:"name"`
+	Policies             []Policy      `json:"policies"`
+	Pool                 PoolLevels    `json:"pool"`
+	Portal               bool          `json:"portal,omitempty,omitzero"`
+	Postal               PostalAccount `json:"postal,omitempty,omitzero"`
+	Settore              string        `json:"settore,omitempty,omitzero"`
+	UndoMinutes          int           `json:"undo_minutes,omitempty,omitzero"`
 
 	// ValidityDays Absent means no end of validity.
 	ValidityDays int `json:"validity_days,omitempty,omitzero"`
@@ -707,6 +985,18 @@ type Finding struct {
 	Line   int    `json:"line,omitempty,omitzero"`
 }
 
+// Fine What the law asks for the violation, without costs.
+type Fine struct {
+	// DiscountedCents Less 30 %; absent where it is not admitted.
+	DiscountedCents int64 `json:"discounted_cents,omitempty,omitzero"`
+
+	// LateCents Half of the maximum.
+	LateCents int64 `json:"late_cents"`
+
+	// ReducedCents The minimum.
+	ReducedCents int64 `json:"reduced_cents"`
+}
+
 // Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
 type Flusso struct {
 	// Cents Total declared.
@@ -826,6 +1116,11 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// History defines model for History.
+type History struct {
+	Versions []Record `json:"versions"`
+}
+
 // ID 32 lower-case hex digits.
 type ID = string
 
@@ -908,8 +1203,10 @@ type MessageState string
 
 // NewCreditor defines model for NewCreditor.
 type NewCreditor struct {
-	Cbill string `json:"cbill,omitempty,omitzero"`
-	Cf    string `json:"cf"`
+	// ApproveCancellations A verbale is annulled only when a second person says so too.
+	ApproveCancellations bool   `json:"approve_cancellations,omitempty,omitzero"`
+	Cbill                string `json:"cbill,omitempty,omitzero"`
+	Cf                   string `json:"cf"`
 
 	// CodiceVersamento Given by PiemontePAY.
 	CodiceVersamento string `json:"codice_versamento"`
@@ -944,6 +1241,25 @@ type NewDevice struct {
 // NewOperator defines model for NewOperator.
 type NewOperator struct {
 	Name string `json:"name"`
+}
+
+// Notification defines model for Notification.
+type Notification struct {
+	Day multe.Day       `json:"day"`
+	How NotificationHow `json:"how"`
+
+	// Notified The day that the terms run from.
+	Notified multe.Day `json:"notified"`
+}
+
+// NotificationHow defines model for NotificationHow.
+type NotificationHow string
+
+// NotificationRequest defines model for NotificationRequest.
+type NotificationRequest struct {
+	// Day Of the delivery; of the notice of deposit for a giacenza.
+	Day multe.Day       `json:"day"`
+	How NotificationHow `json:"how"`
 }
 
 // Operator defines model for Operator.
@@ -981,7 +1297,10 @@ type PaymentPage struct {
 // Policy defines model for Policy.
 type Policy struct {
 	Amount PolicyAmount `json:"amount"`
-	Debtor PolicyDebtor `json:"debtor"`
+
+	// CostsCents Accertamento and notification where a record states none.
+	CostsCents int64        `json:"costs_cents,omitempty,omitzero"`
+	Debtor     PolicyDebtor `json:"debtor"`
 
 	// Discount How long the discount lasts: on a preavviso (slip) from the day of the
 	// violation, on a verbale (discount) from its notification. Absent: 5 days.
@@ -1086,29 +1405,56 @@ type ReceiptList struct {
 type Record struct {
 	Anonymous bool      `json:"anonymous"`
 	At        time.Time `json:"at"`
-	Causale   string    `json:"causale"`
-	Cents     int64     `json:"cents"`
+
+	// By Who made this version.
+	By         string    `json:"by,omitempty,omitzero"`
+	Causale    string    `json:"causale"`
+	Cents      int64     `json:"cents"`
+	CostsCents int64     `json:"costs_cents,omitempty,omitzero"`
+	Day        multe.Day `json:"day,omitempty,omitzero"`
 
 	// Debtor A person (surname and name) or a company.
-	Debtor   Debtor       `json:"debtor,omitempty,omitzero"`
-	Policy   RecordPolicy `json:"policy"`
-	Register string       `json:"register"`
+	Debtor Debtor `json:"debtor,omitempty,omitzero"`
+
+	// Fine What the law asks for the violation, without costs.
+	Fine         Fine         `json:"fine,omitempty,omitzero"`
+	Notification Notification `json:"notification,omitempty,omitzero"`
+	Policy       RecordPolicy `json:"policy"`
+	Register     string       `json:"register"`
+	Violation    string       `json:"violation,omitempty,omitzero"`
+
+	// Why Why it replaced the one before.
+	Why string `json:"why,omitempty,omitzero"`
 }
 
 // RecordPolicy defines model for Record.Policy.
 type RecordPolicy string
 
-// RecordRequest defines model for RecordRequest.
+// RecordRequest With cents alone that is due for ever. With violation or fine the amount follows
+// the law: cents is then what is asked until the notification, and without it the
+// reduced amount with the costs.
 type RecordRequest struct {
 	Anonymous bool   `json:"anonymous,omitempty,omitzero"`
 	Causale   string `json:"causale,omitempty,omitzero"`
-	Cents     int64  `json:"cents"`
+	Cents     int64  `json:"cents,omitempty,omitzero"`
+
+	// CostsCents Accertamento and notification; without it those of the creditor's policy of today.
+	CostsCents *int64 `json:"costs_cents,omitempty"`
+
+	// Day Of the registration.
+	Day multe.Day `json:"day,omitempty,omitzero"`
 
 	// Debtor A person (surname and name) or a company.
 	Debtor Debtor `json:"debtor,omitempty,omitzero"`
 
+	// Fine What the law asks for the violation, without costs.
+	Fine Fine `json:"fine,omitempty,omitzero"`
+
 	// Register Number in the creditor's register.
 	Register string `json:"register"`
+
+	// Violation Code in the creditor's catalogue that was in force on the day of the violation.
+	Violation string `json:"violation,omitempty,omitzero"`
 }
 
 // RevokedDevice defines model for RevokedDevice.
@@ -1126,6 +1472,34 @@ type RevokedDevice struct {
 
 // RevokedDeviceState defines model for RevokedDevice.State.
 type RevokedDeviceState string
+
+// Ruling defines model for Ruling.
+type Ruling struct {
+	By       string         `json:"by"`
+	Cents    int64          `json:"cents,omitempty,omitzero"`
+	Day      multe.Day      `json:"day"`
+	LastDay  multe.Day      `json:"last_day,omitempty,omitzero"`
+	Number   string         `json:"number,omitempty,omitzero"`
+	Verdetto RulingVerdetto `json:"verdetto"`
+}
+
+// RulingVerdetto defines model for Ruling.Verdetto.
+type RulingVerdetto string
+
+// RulingRequest defines model for RulingRequest.
+type RulingRequest struct {
+	// Cents Of the ordinanza or sentence, costs and all.
+	Cents int64     `json:"cents,omitempty,omitzero"`
+	Day   multe.Day `json:"day"`
+
+	// LastDay To pay cents.
+	LastDay  multe.Day             `json:"last_day,omitempty,omitzero"`
+	Number   string                `json:"number,omitempty,omitzero"`
+	Verdetto RulingRequestVerdetto `json:"verdetto"`
+}
+
+// RulingRequestVerdetto defines model for RulingRequest.Verdetto.
+type RulingRequestVerdetto string
 
 // SlipCode The second codice avviso of a slip under policy two-codes, for the full amount.
 type SlipCode struct {
@@ -1167,9 +1541,14 @@ type Timeline struct {
 
 // Verbale defines model for Verbale.
 type Verbale struct {
-	Avviso  string    `json:"avviso"`
-	Causale string    `json:"causale"`
-	Changed time.Time `json:"changed"`
+	// Appeals Ricorsi, oldest first; one without outcome is pending.
+	Appeals []Appeal `json:"appeals,omitempty,omitzero"`
+	Avviso  string   `json:"avviso"`
+
+	// Cancellation An annulment that was done, or that waits for a second person while the state is another.
+	Cancellation Cancellation `json:"cancellation,omitempty,omitzero"`
+	Causale      string       `json:"causale"`
+	Changed      time.Time    `json:"changed"`
 
 	// Device 32 lower-case hex digits.
 	Device ID `json:"device"`
@@ -1198,12 +1577,15 @@ type Verbale struct {
 	Reference  string    `json:"reference,omitempty,omitzero"`
 
 	// Reissued Position that took over from the one on the slip.
-	Reissued  string       `json:"reissued,omitempty,omitzero"`
-	State     VerbaleState `json:"state"`
-	Steps     []Step       `json:"steps"`
-	Vehicle   string       `json:"vehicle,omitempty,omitzero"`
-	Violation Violation    `json:"violation"`
-	Warden    string       `json:"warden"`
+	Reissued string       `json:"reissued,omitempty,omitzero"`
+	State    VerbaleState `json:"state"`
+	Steps    []Step       `json:"steps"`
+
+	// StepsNow What is asked as things stand; before the record, what the slip says.
+	StepsNow  []Step    `json:"steps_now,omitempty,omitzero"`
+	Vehicle   string    `json:"vehicle,omitempty,omitzero"`
+	Violation Violation `json:"violation"`
+	Warden    string    `json:"warden"`
 }
 
 // VerbaleAndCode defines model for VerbaleAndCode.
@@ -1460,8 +1842,20 @@ type AddOperatorJSONRequestBody = NewOperator
 // ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
 type ImportCodesJSONRequestBody = Import
 
+// AppealVerbaleJSONRequestBody defines body for AppealVerbale for application/json ContentType.
+type AppealVerbaleJSONRequestBody = AppealRequest
+
+// RuleAppealJSONRequestBody defines body for RuleAppeal for application/json ContentType.
+type RuleAppealJSONRequestBody = RulingRequest
+
 // CancelVerbaleJSONRequestBody defines body for CancelVerbale for application/json ContentType.
-type CancelVerbaleJSONRequestBody = Reason
+type CancelVerbaleJSONRequestBody = CancellationRequest
+
+// CorrectVerbaleJSONRequestBody defines body for CorrectVerbale for application/json ContentType.
+type CorrectVerbaleJSONRequestBody = CorrectionRequest
+
+// NotifyVerbaleJSONRequestBody defines body for NotifyVerbale for application/json ContentType.
+type NotifyVerbaleJSONRequestBody = NotificationRequest
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
@@ -1564,12 +1958,30 @@ type ServerInterface interface {
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(c *gin.Context, cf CF, id ID)
-	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of.
+	// AppealVerbale Register a ricorso.
+	// (POST /v1/creditors/{cf}/verbali/{id}/appeal)
+	AppealVerbale(c *gin.Context, cf CF, id ID)
+	// RuleAppeal Register the outcome of the pending ricorso.
+	// (POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome)
+	RuleAppeal(c *gin.Context, cf CF, id ID)
+	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
 	UndoCancellation(c *gin.Context, cf CF, id ID)
-	// CancelVerbale Annul a verbale in autotutela.
+	// CancelVerbale Annul a verbale, in autotutela or by archiviazione.
 	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation)
 	CancelVerbale(c *gin.Context, cf CF, id ID)
+	// ApproveCancellation Be the second person who says that a verbale is annulled.
+	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval)
+	ApproveCancellation(c *gin.Context, cf CF, id ID)
+	// CorrectVerbale Correct what was recorded.
+	// (POST /v1/creditors/{cf}/verbali/{id}/corrections)
+	CorrectVerbale(c *gin.Context, cf CF, id ID)
+	// ReadHistory Every version of what was recorded, the one in force last.
+	// (GET /v1/creditors/{cf}/verbali/{id}/history)
+	ReadHistory(c *gin.Context, cf CF, id ID)
+	// NotifyVerbale Record that a verbale was notified.
+	// (PUT /v1/creditors/{cf}/verbali/{id}/notification)
+	NotifyVerbale(c *gin.Context, cf CF, id ID)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
@@ -1582,6 +1994,9 @@ type ServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(c *gin.Context, cf CF, id ID)
+	// PayOnTheSpot Always refused, with verbale.no_spot_payment.
+	// (POST /v1/creditors/{cf}/verbali/{id}/spot-payment)
+	PayOnTheSpot(c *gin.Context, cf CF, id ID)
 	// ListWebhooks The programs that are told what happens, and how they do.
 	// (GET /v1/creditors/{cf}/webhooks)
 	ListWebhooks(c *gin.Context, cf CF)
@@ -2770,6 +3185,74 @@ func (siw *ServerInterfaceWrapper) ReadVerbale(c *gin.Context) {
 	siw.Handler.ReadVerbale(c, cf, id)
 }
 
+// AppealVerbale operation middleware
+func (siw *ServerInterfaceWrapper) AppealVerbale(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AppealVerbale(c, cf, id)
+}
+
+// RuleAppeal operation middleware
+func (siw *ServerInterfaceWrapper) RuleAppeal(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RuleAppeal(c, cf, id)
+}
+
 // UndoCancellation operation middleware
 func (siw *ServerInterfaceWrapper) UndoCancellation(c *gin.Context) {
 
@@ -2836,6 +3319,142 @@ func (siw *ServerInterfaceWrapper) CancelVerbale(c *gin.Context) {
 	}
 
 	siw.Handler.CancelVerbale(c, cf, id)
+}
+
+// ApproveCancellation operation middleware
+func (siw *ServerInterfaceWrapper) ApproveCancellation(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveCancellation(c, cf, id)
+}
+
+// CorrectVerbale operation middleware
+func (siw *ServerInterfaceWrapper) CorrectVerbale(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CorrectVerbale(c, cf, id)
+}
+
+// ReadHistory operation middleware
+func (siw *ServerInterfaceWrapper) ReadHistory(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadHistory(c, cf, id)
+}
+
+// NotifyVerbale operation middleware
+func (siw *ServerInterfaceWrapper) NotifyVerbale(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.NotifyVerbale(c, cf, id)
 }
 
 // ReadPreavviso operation middleware
@@ -2981,6 +3600,40 @@ func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 	}
 
 	siw.Handler.RecordVerbale(c, cf, id)
+}
+
+// PayOnTheSpot operation middleware
+func (siw *ServerInterfaceWrapper) PayOnTheSpot(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PayOnTheSpot(c, cf, id)
 }
 
 // ListWebhooks operation middleware
@@ -3340,6 +3993,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.PUT(options.BaseURL+"/v1/creditors/:cf/verbali/:id/record", wrapper.RecordVerbale)
 	router.DELETE(options.BaseURL+"/v1/creditors/:cf/verbali/:id/cancellation", wrapper.UndoCancellation)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/cancellation", wrapper.CancelVerbale)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/cancellation/approval", wrapper.ApproveCancellation)
+	router.PUT(options.BaseURL+"/v1/creditors/:cf/verbali/:id/notification", wrapper.NotifyVerbale)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/corrections", wrapper.CorrectVerbale)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/appeal", wrapper.AppealVerbale)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/appeal/outcome", wrapper.RuleAppeal)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/history", wrapper.ReadHistory)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/spot-payment", wrapper.PayOnTheSpot)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/preavviso.pdf", wrapper.ReadPreavviso)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts", wrapper.ListReceipts)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts/:digest", wrapper.ReadReceipt)
@@ -4596,6 +5256,88 @@ func (response ReadVerbaledefaultApplicationProblemPlusJSONResponse) VisitReadVe
 	return err
 }
 
+type AppealVerbaleRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *AppealVerbaleJSONRequestBody
+}
+
+type AppealVerbaleResponseObject interface {
+	VisitAppealVerbaleResponse(w http.ResponseWriter) error
+}
+
+type AppealVerbale200JSONResponse VerbaleAndCode
+
+func (response AppealVerbale200JSONResponse) VisitAppealVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppealVerbaledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AppealVerbaledefaultApplicationProblemPlusJSONResponse) VisitAppealVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RuleAppealRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *RuleAppealJSONRequestBody
+}
+
+type RuleAppealResponseObject interface {
+	VisitRuleAppealResponse(w http.ResponseWriter) error
+}
+
+type RuleAppeal200JSONResponse VerbaleAndCode
+
+func (response RuleAppeal200JSONResponse) VisitRuleAppealResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RuleAppealdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RuleAppealdefaultApplicationProblemPlusJSONResponse) VisitRuleAppealResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UndoCancellationRequestObject struct {
 	Cf CF `json:"cf"`
 	Id ID `json:"id"`
@@ -4666,6 +5408,168 @@ type CancelVerbaledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CancelVerbaledefaultApplicationProblemPlusJSONResponse) VisitCancelVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveCancellationRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ApproveCancellationResponseObject interface {
+	VisitApproveCancellationResponse(w http.ResponseWriter) error
+}
+
+type ApproveCancellation200JSONResponse VerbaleAndCode
+
+func (response ApproveCancellation200JSONResponse) VisitApproveCancellationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveCancellationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveCancellationdefaultApplicationProblemPlusJSONResponse) VisitApproveCancellationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectVerbaleRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *CorrectVerbaleJSONRequestBody
+}
+
+type CorrectVerbaleResponseObject interface {
+	VisitCorrectVerbaleResponse(w http.ResponseWriter) error
+}
+
+type CorrectVerbale200JSONResponse VerbaleAndCode
+
+func (response CorrectVerbale200JSONResponse) VisitCorrectVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectVerbaledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CorrectVerbaledefaultApplicationProblemPlusJSONResponse) VisitCorrectVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadHistoryRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadHistoryResponseObject interface {
+	VisitReadHistoryResponse(w http.ResponseWriter) error
+}
+
+type ReadHistory200JSONResponse History
+
+func (response ReadHistory200JSONResponse) VisitReadHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadHistorydefaultApplicationProblemPlusJSONResponse) VisitReadHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NotifyVerbaleRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *NotifyVerbaleJSONRequestBody
+}
+
+type NotifyVerbaleResponseObject interface {
+	VisitNotifyVerbaleResponse(w http.ResponseWriter) error
+}
+
+type NotifyVerbale200JSONResponse VerbaleAndCode
+
+func (response NotifyVerbale200JSONResponse) VisitNotifyVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NotifyVerbaledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response NotifyVerbaledefaultApplicationProblemPlusJSONResponse) VisitNotifyVerbaleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4840,6 +5744,32 @@ type RecordVerbaledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RecordVerbaledefaultApplicationProblemPlusJSONResponse) VisitRecordVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayOnTheSpotRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type PayOnTheSpotResponseObject interface {
+	VisitPayOnTheSpotResponse(w http.ResponseWriter) error
+}
+
+type PayOnTheSpotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PayOnTheSpotdefaultApplicationProblemPlusJSONResponse) VisitPayOnTheSpotResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5344,12 +6274,30 @@ type StrictServerInterface interface {
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(ctx context.Context, request ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error)
-	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of.
+	// AppealVerbale Register a ricorso.
+	// (POST /v1/creditors/{cf}/verbali/{id}/appeal)
+	AppealVerbale(ctx context.Context, request AppealVerbaleRequestObject) (AppealVerbaleResponseObject, error)
+	// RuleAppeal Register the outcome of the pending ricorso.
+	// (POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome)
+	RuleAppeal(ctx context.Context, request RuleAppealRequestObject) (RuleAppealResponseObject, error)
+	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
 	UndoCancellation(ctx context.Context, request UndoCancellationRequestObject) (UndoCancellationResponseObject, error)
-	// CancelVerbale Annul a verbale in autotutela.
+	// CancelVerbale Annul a verbale, in autotutela or by archiviazione.
 	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation)
 	CancelVerbale(ctx context.Context, request CancelVerbaleRequestObject) (CancelVerbaleResponseObject, error)
+	// ApproveCancellation Be the second person who says that a verbale is annulled.
+	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval)
+	ApproveCancellation(ctx context.Context, request ApproveCancellationRequestObject) (ApproveCancellationResponseObject, error)
+	// CorrectVerbale Correct what was recorded.
+	// (POST /v1/creditors/{cf}/verbali/{id}/corrections)
+	CorrectVerbale(ctx context.Context, request CorrectVerbaleRequestObject) (CorrectVerbaleResponseObject, error)
+	// ReadHistory Every version of what was recorded, the one in force last.
+	// (GET /v1/creditors/{cf}/verbali/{id}/history)
+	ReadHistory(ctx context.Context, request ReadHistoryRequestObject) (ReadHistoryResponseObject, error)
+	// NotifyVerbale Record that a verbale was notified.
+	// (PUT /v1/creditors/{cf}/verbali/{id}/notification)
+	NotifyVerbale(ctx context.Context, request NotifyVerbaleRequestObject) (NotifyVerbaleResponseObject, error)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
@@ -5362,6 +6310,9 @@ type StrictServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(ctx context.Context, request RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error)
+	// PayOnTheSpot Always refused, with verbale.no_spot_payment.
+	// (POST /v1/creditors/{cf}/verbali/{id}/spot-payment)
+	PayOnTheSpot(ctx context.Context, request PayOnTheSpotRequestObject) (PayOnTheSpotResponseObject, error)
 	// ListWebhooks The programs that are told what happens, and how they do.
 	// (GET /v1/creditors/{cf}/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -6366,6 +7317,96 @@ func (sh *strictHandler) ReadVerbale(ctx *gin.Context, cf CF, id ID) {
 	}
 }
 
+// AppealVerbale operation middleware
+func (sh *strictHandler) AppealVerbale(ctx *gin.Context, cf CF, id ID) {
+	var request AppealVerbaleRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body AppealVerbaleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AppealVerbale(ctx, request.(AppealVerbaleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AppealVerbale")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AppealVerbaleResponseObject); ok {
+		if err := validResponse.VisitAppealVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RuleAppeal operation middleware
+func (sh *strictHandler) RuleAppeal(ctx *gin.Context, cf CF, id ID) {
+	var request RuleAppealRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body RuleAppealJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RuleAppeal(ctx, request.(RuleAppealRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RuleAppeal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RuleAppealResponseObject); ok {
+		if err := validResponse.VisitRuleAppealResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // UndoCancellation operation middleware
 func (sh *strictHandler) UndoCancellation(ctx *gin.Context, cf CF, id ID) {
 	var request UndoCancellationRequestObject
@@ -6431,6 +7472,150 @@ func (sh *strictHandler) CancelVerbale(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CancelVerbaleResponseObject); ok {
 		if err := validResponse.VisitCancelVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveCancellation operation middleware
+func (sh *strictHandler) ApproveCancellation(ctx *gin.Context, cf CF, id ID) {
+	var request ApproveCancellationRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveCancellation(ctx, request.(ApproveCancellationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveCancellation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveCancellationResponseObject); ok {
+		if err := validResponse.VisitApproveCancellationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CorrectVerbale operation middleware
+func (sh *strictHandler) CorrectVerbale(ctx *gin.Context, cf CF, id ID) {
+	var request CorrectVerbaleRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body CorrectVerbaleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectVerbale(ctx, request.(CorrectVerbaleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectVerbale")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CorrectVerbaleResponseObject); ok {
+		if err := validResponse.VisitCorrectVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadHistory operation middleware
+func (sh *strictHandler) ReadHistory(ctx *gin.Context, cf CF, id ID) {
+	var request ReadHistoryRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadHistory(ctx, request.(ReadHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadHistoryResponseObject); ok {
+		if err := validResponse.VisitReadHistoryResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// NotifyVerbale operation middleware
+func (sh *strictHandler) NotifyVerbale(ctx *gin.Context, cf CF, id ID) {
+	var request NotifyVerbaleRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body NotifyVerbaleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.NotifyVerbale(ctx, request.(NotifyVerbaleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "NotifyVerbale")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(NotifyVerbaleResponseObject); ok {
+		if err := validResponse.VisitNotifyVerbaleResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -6558,6 +7743,33 @@ func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RecordVerbaleResponseObject); ok {
 		if err := validResponse.VisitRecordVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PayOnTheSpot operation middleware
+func (sh *strictHandler) PayOnTheSpot(ctx *gin.Context, cf CF, id ID) {
+	var request PayOnTheSpotRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PayOnTheSpot(ctx, request.(PayOnTheSpotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PayOnTheSpot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PayOnTheSpotResponseObject); ok {
+		if err := validResponse.VisitPayOnTheSpotResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

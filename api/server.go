@@ -58,8 +58,7 @@ type Pool interface {
 // Verbali keeps the verbali and the history of codes; package verbali does it.
 type Verbali interface {
 	Record(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, r multe.Record) (multe.Verbale, multe.Code, error)
-	Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, want multe.Cancellation) (multe.Verbale, multe.Code, error)
-	UndoCancel(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
+	Life
 	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	List(ctx context.Context, c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
 	FindCode(ctx context.Context, c multe.CreditorID, avvisoOrPosition string) (multe.Code, error)
@@ -315,27 +314,6 @@ func (s *server) ReadVerbale(ctx context.Context, r ReadVerbaleRequestObject) (R
 		return nil, err
 	}
 	return ReadVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
-}
-
-// RecordVerbale serves PUT /v1/creditors/{cf}/verbali/{id}/record.
-func (s *server) RecordVerbale(ctx context.Context, r RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error) {
-	c, id := multe.CreditorID(r.Cf), multe.VerbaleID(r.Id)
-	record, err := recordOf(*r.Body)
-	if err != nil {
-		return nil, err
-	}
-	if record.Causale == "" {
-		v, _, err := s.Verbali.Get(ctx, c, id)
-		if err != nil {
-			return nil, err
-		}
-		record.Causale = multe.CausaleOfSlip(v.Slip) // what was printed, and so the same at every repetition
-	}
-	v, k, err := s.Verbali.Record(ctx, actor(ctx), c, id, record)
-	if err != nil {
-		return nil, err
-	}
-	return RecordVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
 }
 
 // ReadPreavviso serves GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf.

@@ -23,7 +23,7 @@ func creditorOf(b NewCreditor) multe.Creditor {
 	}
 	for _, p := range b.Policies {
 		c.Policies = append(c.Policies, multe.Policy{From: p.From, Debtor: multe.DebtorPolicy(p.Debtor), Amount: multe.AmountPolicy(p.Amount),
-			Patron: p.Patron, Slip: multe.Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: multe.Term(p.Discount)})
+			Patron: p.Patron, Slip: multe.Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: multe.Term(p.Discount), CostsCents: multe.Cents(p.CostsCents)})
 	}
 	return c
 }
@@ -35,7 +35,7 @@ func creditorBody(c multe.Creditor) Creditor {
 		ValidityDays: c.ValidityDays, UndoMinutes: c.UndoMinutes, LeaseHours: c.LeaseHours, Portal: c.Portal,
 		Policies: each(c.Policies, func(p multe.Policy) Policy {
 			return Policy{From: p.From, Debtor: PolicyDebtor(p.Debtor), Amount: PolicyAmount(p.Amount),
-				Patron: p.Patron, Slip: Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: Term(p.Discount)}
+				Patron: p.Patron, Slip: Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: Term(p.Discount), CostsCents: int64(p.CostsCents)}
 		}),
 	}
 	if p := c.Postal; p != nil {
@@ -68,7 +68,7 @@ func (s *server) verbaleBody(v multe.Verbale) Verbale {
 		Plate: string(v.Slip.Plate), Nation: v.Slip.Nation, Vehicle: v.Slip.Vehicle, Place: v.Slip.Place,
 		Violation: Violation{Norm: v.Slip.Violation.Norm, Conduct: v.Slip.Violation.Conduct}, Warden: v.Slip.Warden,
 		IssuedAt: v.Slip.IssuedAt, ReceivedAt: v.ReceivedAt, Offline: v.Slip.Offline,
-		Steps:    each(v.Slip.Steps, func(p multe.Step) Step { return Step{Cents: int64(p.Cents), LastDay: p.LastDay} }),
+		Steps:    each(v.Slip.Steps, stepBody),
 		DueCents: int64(v.DueOn(multe.DayOf(s.Now()))), Causale: string(v.Causale()), Changed: v.Changed,
 	}
 	b.Reissued, b.Reason = string(v.Reissued), v.Reason
@@ -76,19 +76,16 @@ func (s *server) verbaleBody(v multe.Verbale) Verbale {
 		b.Full = SlipCode{Position: string(f.Position), Avviso: f.Number.String()}
 	}
 	if r := v.Record; r != nil {
-		b.Record = Record{
-			Register: r.Register, Cents: int64(r.Cents), Causale: string(r.Causale), Anonymous: r.Debtor == nil,
-			Policy: RecordPolicy(r.Policy), At: r.At,
-		}
-		if d := r.Debtor; d != nil {
-			b.Record.Debtor = Debtor{
-				Surname: d.Surname, Name: d.Name, Company: d.Company, Cf: string(d.CF), Address: d.Address, Civico: d.Civico,
-				Cap: d.CAP, City: d.City, Province: d.Province, Nation: d.Nation, Email: d.Email,
-			}
-		}
+		b.Record = recordBody(*r)
 	}
+	if c := v.Cancellation; c != nil {
+		b.Cancellation = cancellationBody(*c)
+	}
+	b.Appeals, b.StepsNow = each(v.Appeals, appealBody), each(v.StepsNow(), stepBody)
 	return b
 }
+
+func stepBody(p multe.Step) Step { return Step{Cents: int64(p.Cents), LastDay: p.LastDay} }
 
 // recordOf demands the choice between a debtor and none.
 func recordOf(b RecordRequest) (multe.Record, error) {
@@ -96,7 +93,11 @@ func recordOf(b RecordRequest) (multe.Record, error) {
 	if known == b.Anonymous {
 		return multe.Record{}, fault.New(fault.Invalid, "verbale.debtor_or_anonymous", "Indicare il debitore oppure scegliere di registrare senza debitore (anonymous), non entrambi.")
 	}
-	r := multe.Record{Register: b.Register, Cents: multe.Cents(b.Cents), Causale: multe.Causale(b.Causale)}
+	r := multe.Record{Register: b.Register, Cents: multe.Cents(b.Cents), Causale: multe.Causale(b.Causale),
+		On: b.Day, Violation: b.Violation, Fine: fineOf(b.Fine)}
+	if b.CostsCents != nil {
+		r.CostsCents = multe.Cents(*b.CostsCents)
+	}
 	if d := b.Debtor; known {
 		r.Debtor = &multe.Debtor{
 			Surname: d.Surname, Name: d.Name, Company: d.Company, CF: multe.CF(d.Cf), Address: d.Address, Civico: d.Civico,

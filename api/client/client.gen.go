@@ -51,6 +51,141 @@ func (e AccountedCodeOutcome) Valid() bool {
 	}
 }
 
+// Defines values for AppealAuthority.
+const (
+	AppealAuthorityGiudice  AppealAuthority = "giudice"
+	AppealAuthorityPrefetto AppealAuthority = "prefetto"
+)
+
+// Valid indicates whether the value is a known member of the AppealAuthority enum.
+func (e AppealAuthority) Valid() bool {
+	switch e {
+	case AppealAuthorityGiudice:
+		return true
+	case AppealAuthorityPrefetto:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AppealRequestAuthority.
+const (
+	AppealRequestAuthorityGiudice  AppealRequestAuthority = "giudice"
+	AppealRequestAuthorityPrefetto AppealRequestAuthority = "prefetto"
+)
+
+// Valid indicates whether the value is a known member of the AppealRequestAuthority enum.
+func (e AppealRequestAuthority) Valid() bool {
+	switch e {
+	case AppealRequestAuthorityGiudice:
+		return true
+	case AppealRequestAuthorityPrefetto:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancellationKind.
+const (
+	CancellationKindArchiviazione CancellationKind = "archiviazione"
+	CancellationKindAutotutela    CancellationKind = "autotutela"
+	CancellationKindRicorso       CancellationKind = "ricorso"
+)
+
+// Valid indicates whether the value is a known member of the CancellationKind enum.
+func (e CancellationKind) Valid() bool {
+	switch e {
+	case CancellationKindArchiviazione:
+		return true
+	case CancellationKindAutotutela:
+		return true
+	case CancellationKindRicorso:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancellationRequestCause.
+const (
+	Altro          CancellationRequestCause = "altro"
+	Autorizzato    CancellationRequestCause = "autorizzato"
+	Decesso        CancellationRequestCause = "decesso"
+	Duplicato      CancellationRequestCause = "duplicato"
+	Furto          CancellationRequestCause = "furto"
+	LuogoErrato    CancellationRequestCause = "luogo-errato"
+	Necessita      CancellationRequestCause = "necessita"
+	NormaErrata    CancellationRequestCause = "norma-errata"
+	RicorsoAccolto CancellationRequestCause = "ricorso-accolto"
+	Segnaletica    CancellationRequestCause = "segnaletica"
+	Soccorso       CancellationRequestCause = "soccorso"
+	SostaPagata    CancellationRequestCause = "sosta-pagata"
+	TargaErrata    CancellationRequestCause = "targa-errata"
+	Termini        CancellationRequestCause = "termini"
+	VeicoloErrato  CancellationRequestCause = "veicolo-errato"
+	Venduto        CancellationRequestCause = "venduto"
+)
+
+// Valid indicates whether the value is a known member of the CancellationRequestCause enum.
+func (e CancellationRequestCause) Valid() bool {
+	switch e {
+	case Altro:
+		return true
+	case Autorizzato:
+		return true
+	case Decesso:
+		return true
+	case Duplicato:
+		return true
+	case Furto:
+		return true
+	case LuogoErrato:
+		return true
+	case Necessita:
+		return true
+	case NormaErrata:
+		return true
+	case RicorsoAccolto:
+		return true
+	case Segnaletica:
+		return true
+	case Soccorso:
+		return true
+	case SostaPagata:
+		return true
+	case TargaErrata:
+		return true
+	case Termini:
+		return true
+	case VeicoloErrato:
+		return true
+	case Venduto:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancellationRequestKind.
+const (
+	CancellationRequestKindArchiviazione CancellationRequestKind = "archiviazione"
+	CancellationRequestKindAutotutela    CancellationRequestKind = "autotutela"
+)
+
+// Valid indicates whether the value is a known member of the CancellationRequestKind enum.
+func (e CancellationRequestKind) Valid() bool {
+	switch e {
+	case CancellationRequestKindArchiviazione:
+		return true
+	case CancellationRequestKindAutotutela:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CodeState.
 const (
 	CodeStateActive      CodeState = "active"
@@ -282,6 +417,33 @@ func (e MessageState) Valid() bool {
 	}
 }
 
+// Defines values for NotificationHow.
+const (
+	Consegna      NotificationHow = "consegna"
+	Contestazione NotificationHow = "contestazione"
+	Giacenza      NotificationHow = "giacenza"
+	Pec           NotificationHow = "pec"
+	Send          NotificationHow = "send"
+)
+
+// Valid indicates whether the value is a known member of the NotificationHow enum.
+func (e NotificationHow) Valid() bool {
+	switch e {
+	case Consegna:
+		return true
+	case Contestazione:
+		return true
+	case Giacenza:
+		return true
+	case Pec:
+		return true
+	case Send:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyAmount.
 const (
 	OneCode  PolicyAmount = "one-code"
@@ -357,6 +519,54 @@ const (
 func (e RevokedDeviceState) Valid() bool {
 	switch e {
 	case RevokedDeviceStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RulingVerdetto.
+const (
+	RulingVerdettoAccolto   RulingVerdetto = "accolto"
+	RulingVerdettoInammesso RulingVerdetto = "inammesso"
+	RulingVerdettoRespinto  RulingVerdetto = "respinto"
+	RulingVerdettoRinuncia  RulingVerdetto = "rinuncia"
+)
+
+// Valid indicates whether the value is a known member of the RulingVerdetto enum.
+func (e RulingVerdetto) Valid() bool {
+	switch e {
+	case RulingVerdettoAccolto:
+		return true
+	case RulingVerdettoInammesso:
+		return true
+	case RulingVerdettoRespinto:
+		return true
+	case RulingVerdettoRinuncia:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RulingRequestVerdetto.
+const (
+	RulingRequestVerdettoAccolto   RulingRequestVerdetto = "accolto"
+	RulingRequestVerdettoInammesso RulingRequestVerdetto = "inammesso"
+	RulingRequestVerdettoRespinto  RulingRequestVerdetto = "respinto"
+	RulingRequestVerdettoRinuncia  RulingRequestVerdetto = "rinuncia"
+)
+
+// Valid indicates whether the value is a known member of the RulingRequestVerdetto enum.
+func (e RulingRequestVerdetto) Valid() bool {
+	switch e {
+	case RulingRequestVerdettoAccolto:
+		return true
+	case RulingRequestVerdettoInammesso:
+		return true
+	case RulingRequestVerdettoRespinto:
+		return true
+	case RulingRequestVerdettoRinuncia:
 		return true
 	default:
 		return false
@@ -493,6 +703,62 @@ type AddedDocument struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Appeal defines model for Appeal.
+type Appeal struct {
+	Authority AppealAuthority    `json:"authority"`
+	By        string             `json:"by"`
+	Day       openapi_types.Date `json:"day"`
+	Number    string             `json:"number"`
+	Outcome   Ruling             `json:"outcome,omitempty,omitzero"`
+}
+
+// AppealAuthority defines model for Appeal.Authority.
+type AppealAuthority string
+
+// AppealRequest defines model for AppealRequest.
+type AppealRequest struct {
+	Authority AppealRequestAuthority `json:"authority"`
+
+	// Day On which it was brought.
+	Day    openapi_types.Date `json:"day"`
+	Number string             `json:"number"`
+}
+
+// AppealRequestAuthority defines model for AppealRequest.Authority.
+type AppealRequestAuthority string
+
+// Cancellation An annulment that was done, or that waits for a second person while the state is another.
+type Cancellation struct {
+	// Approved Who said yes.
+	Approved string           `json:"approved,omitempty,omitzero"`
+	At       time.Time        `json:"at"`
+	By       string           `json:"by"`
+	Cause    string           `json:"cause,omitempty,omitzero"`
+	Kind     CancellationKind `json:"kind"`
+	Reason   string           `json:"reason"`
+}
+
+// CancellationKind defines model for Cancellation.Kind.
+type CancellationKind string
+
+// CancellationRequest defines model for CancellationRequest.
+type CancellationRequest struct {
+	// Cause A reason of the list.
+	Cause CancellationRequestCause `json:"cause,omitempty,omitzero"`
+
+	// Kind autotutela without it; archiviazione only before the notification.
+	Kind CancellationRequestKind `json:"kind,omitempty,omitzero"`
+
+	// Reason In words. It goes to PiemontePAY as Motivazione after the cause; it must name nobody.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// CancellationRequestCause A reason of the list.
+type CancellationRequestCause string
+
+// CancellationRequestKind autotutela without it; archiviazione only before the notification.
+type CancellationRequestKind string
+
 // Code defines model for Code.
 type Code struct {
 	// Avviso Absent while requested.
@@ -529,20 +795,32 @@ type CodePage struct {
 // CodeState defines model for CodeState.
 type CodeState string
 
+// CorrectionRequest defines model for CorrectionRequest.
+type CorrectionRequest struct {
+	Notification NotificationRequest `json:"notification,omitempty,omitzero"`
+	Reason       string              `json:"reason"`
+
+	// Record With cents alone that is due for ever. With violation or fine the amount follows
+	// the law: cents is then what is asked until the notification, and without it the
+	// reduced amount with the costs.
+	Record RecordRequest `json:"record"`
+}
+
 // Creditor defines model for Creditor.
 type Creditor struct {
-	Cbill            string        `json:"cbill,omitempty,omitzero"`
-	Cf               string        `json:"cf"`
-	CodiceVersamento string        `json:"codice_versamento"`
-	Info             string        `json:"info,omitempty,omitzero"`
-	LeaseHours       int           `json:"lease_hours,omitempty,omitzero"`
-	Name             string        `json:"name"`
-	Policies         []Policy      `json:"policies"`
-	Pool             PoolLevels    `json:"pool"`
-	Portal           bool          `json:"portal,omitempty,omitzero"`
-	Postal           PostalAccount `json:"postal,omitempty,omitzero"`
-	Settore          string        `json:"settore,omitempty,omitzero"`
-	UndoMinutes      int           `json:"undo_minutes,omitempty,omitzero"`
+	ApproveCancellations bool          `json:"approve_cancellations,omitempty,omitzero"`
+	Cbill                string        `json:"cbill,omitempty,omitzero"`
+	Cf                   string        `json:"cf"`
+	CodiceVersamento     string        `json:"codice_versamento"`
+	Info                 string        `json:"info,omitempty,omitzero"`
+	LeaseHours           int           `json:"lease_hours,omitempty,omitzero"`
+	Name                 string        `json:"name"`
+	Policies             []Policy      `json:"policies"`
+	Pool                 PoolLevels    `json:"pool"`
+	Portal               bool          `json:"portal,omitempty,omitzero"`
+	Postal               PostalAccount `json:"postal,omitempty,omitzero"`
+	Settore              string        `json:"settore,omitempty,omitzero"`
+	UndoMinutes          int           `json:"undo_minutes,omitempty,omitzero"`
 
 	// ValidityDays Absent means no end of validity.
 	ValidityDays int `json:"validity_days,omitempty,omitzero"`
@@ -707,6 +985,18 @@ type Finding struct {
 	Line   int    `json:"line,omitempty,omitzero"`
 }
 
+// Fine What the law asks for the violation, without costs.
+type Fine struct {
+	// DiscountedCents Less 30 %; absent where it is not admitted.
+	DiscountedCents int64 `json:"discounted_cents,omitempty,omitzero"`
+
+	// LateCents Half of the maximum.
+	LateCents int64 `json:"late_cents"`
+
+	// ReducedCents The minimum.
+	ReducedCents int64 `json:"reduced_cents"`
+}
+
 // Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
 type Flusso struct {
 	// Cents Total declared.
@@ -826,6 +1116,11 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// History defines model for History.
+type History struct {
+	Versions []Record `json:"versions"`
+}
+
 // ID 32 lower-case hex digits.
 type ID = string
 
@@ -908,8 +1203,10 @@ type MessageState string
 
 // NewCreditor defines model for NewCreditor.
 type NewCreditor struct {
-	Cbill string `json:"cbill,omitempty,omitzero"`
-	Cf    string `json:"cf"`
+	// ApproveCancellations A verbale is annulled only when a second person says so too.
+	ApproveCancellations bool   `json:"approve_cancellations,omitempty,omitzero"`
+	Cbill                string `json:"cbill,omitempty,omitzero"`
+	Cf                   string `json:"cf"`
 
 	// CodiceVersamento Given by PiemontePAY.
 	CodiceVersamento string `json:"codice_versamento"`
@@ -944,6 +1241,25 @@ type NewDevice struct {
 // NewOperator defines model for NewOperator.
 type NewOperator struct {
 	Name string `json:"name"`
+}
+
+// Notification defines model for Notification.
+type Notification struct {
+	Day openapi_types.Date `json:"day"`
+	How NotificationHow    `json:"how"`
+
+	// Notified The day that the terms run from.
+	Notified openapi_types.Date `json:"notified"`
+}
+
+// NotificationHow defines model for NotificationHow.
+type NotificationHow string
+
+// NotificationRequest defines model for NotificationRequest.
+type NotificationRequest struct {
+	// Day Of the delivery; of the notice of deposit for a giacenza.
+	Day openapi_types.Date `json:"day"`
+	How NotificationHow    `json:"how"`
 }
 
 // Operator defines model for Operator.
@@ -981,7 +1297,10 @@ type PaymentPage struct {
 // Policy defines model for Policy.
 type Policy struct {
 	Amount PolicyAmount `json:"amount"`
-	Debtor PolicyDebtor `json:"debtor"`
+
+	// CostsCents Accertamento and notification where a record states none.
+	CostsCents int64        `json:"costs_cents,omitempty,omitzero"`
+	Debtor     PolicyDebtor `json:"debtor"`
 
 	// Discount How long the discount lasts: on a preavviso (slip) from the day of the
 	// violation, on a verbale (discount) from its notification. Absent: 5 days.
@@ -1086,29 +1405,56 @@ type ReceiptList struct {
 type Record struct {
 	Anonymous bool      `json:"anonymous"`
 	At        time.Time `json:"at"`
-	Causale   string    `json:"causale"`
-	Cents     int64     `json:"cents"`
+
+	// By Who made this version.
+	By         string             `json:"by,omitempty,omitzero"`
+	Causale    string             `json:"causale"`
+	Cents      int64              `json:"cents"`
+	CostsCents int64              `json:"costs_cents,omitempty,omitzero"`
+	Day        openapi_types.Date `json:"day,omitempty,omitzero"`
 
 	// Debtor A person (surname and name) or a company.
-	Debtor   Debtor       `json:"debtor,omitempty,omitzero"`
-	Policy   RecordPolicy `json:"policy"`
-	Register string       `json:"register"`
+	Debtor Debtor `json:"debtor,omitempty,omitzero"`
+
+	// Fine What the law asks for the violation, without costs.
+	Fine         Fine         `json:"fine,omitempty,omitzero"`
+	Notification Notification `json:"notification,omitempty,omitzero"`
+	Policy       RecordPolicy `json:"policy"`
+	Register     string       `json:"register"`
+	Violation    string       `json:"violation,omitempty,omitzero"`
+
+	// Why Why it replaced the one before.
+	Why string `json:"why,omitempty,omitzero"`
 }
 
 // RecordPolicy defines model for Record.Policy.
 type RecordPolicy string
 
-// RecordRequest defines model for RecordRequest.
+// RecordRequest With cents alone that is due for ever. With violation or fine the amount follows
+// the law: cents is then what is asked until the notification, and without it the
+// reduced amount with the costs.
 type RecordRequest struct {
 	Anonymous bool   `json:"anonymous,omitempty,omitzero"`
 	Causale   string `json:"causale,omitempty,omitzero"`
-	Cents     int64  `json:"cents"`
+	Cents     int64  `json:"cents,omitempty,omitzero"`
+
+	// CostsCents Accertamento and notification; without it those of the creditor's policy of today.
+	CostsCents *int64 `json:"costs_cents,omitempty"`
+
+	// Day Of the registration.
+	Day openapi_types.Date `json:"day,omitempty,omitzero"`
 
 	// Debtor A person (surname and name) or a company.
 	Debtor Debtor `json:"debtor,omitempty,omitzero"`
 
+	// Fine What the law asks for the violation, without costs.
+	Fine Fine `json:"fine,omitempty,omitzero"`
+
 	// Register Number in the creditor's register.
 	Register string `json:"register"`
+
+	// Violation Code in the creditor's catalogue that was in force on the day of the violation.
+	Violation string `json:"violation,omitempty,omitzero"`
 }
 
 // RevokedDevice defines model for RevokedDevice.
@@ -1126,6 +1472,34 @@ type RevokedDevice struct {
 
 // RevokedDeviceState defines model for RevokedDevice.State.
 type RevokedDeviceState string
+
+// Ruling defines model for Ruling.
+type Ruling struct {
+	By       string             `json:"by"`
+	Cents    int64              `json:"cents,omitempty,omitzero"`
+	Day      openapi_types.Date `json:"day"`
+	LastDay  openapi_types.Date `json:"last_day,omitempty,omitzero"`
+	Number   string             `json:"number,omitempty,omitzero"`
+	Verdetto RulingVerdetto     `json:"verdetto"`
+}
+
+// RulingVerdetto defines model for Ruling.Verdetto.
+type RulingVerdetto string
+
+// RulingRequest defines model for RulingRequest.
+type RulingRequest struct {
+	// Cents Of the ordinanza or sentence, costs and all.
+	Cents int64              `json:"cents,omitempty,omitzero"`
+	Day   openapi_types.Date `json:"day"`
+
+	// LastDay To pay cents.
+	LastDay  openapi_types.Date    `json:"last_day,omitempty,omitzero"`
+	Number   string                `json:"number,omitempty,omitzero"`
+	Verdetto RulingRequestVerdetto `json:"verdetto"`
+}
+
+// RulingRequestVerdetto defines model for RulingRequest.Verdetto.
+type RulingRequestVerdetto string
 
 // SlipCode The second codice avviso of a slip under policy two-codes, for the full amount.
 type SlipCode struct {
@@ -1167,9 +1541,14 @@ type Timeline struct {
 
 // Verbale defines model for Verbale.
 type Verbale struct {
-	Avviso  string    `json:"avviso"`
-	Causale string    `json:"causale"`
-	Changed time.Time `json:"changed"`
+	// Appeals Ricorsi, oldest first; one without outcome is pending.
+	Appeals []Appeal `json:"appeals,omitempty,omitzero"`
+	Avviso  string   `json:"avviso"`
+
+	// Cancellation An annulment that was done, or that waits for a second person while the state is another.
+	Cancellation Cancellation `json:"cancellation,omitempty,omitzero"`
+	Causale      string       `json:"causale"`
+	Changed      time.Time    `json:"changed"`
 
 	// Device 32 lower-case hex digits.
 	Device ID `json:"device"`
@@ -1198,12 +1577,15 @@ type Verbale struct {
 	Reference  string    `json:"reference,omitempty,omitzero"`
 
 	// Reissued Position that took over from the one on the slip.
-	Reissued  string       `json:"reissued,omitempty,omitzero"`
-	State     VerbaleState `json:"state"`
-	Steps     []Step       `json:"steps"`
-	Vehicle   string       `json:"vehicle,omitempty,omitzero"`
-	Violation Violation    `json:"violation"`
-	Warden    string       `json:"warden"`
+	Reissued string       `json:"reissued,omitempty,omitzero"`
+	State    VerbaleState `json:"state"`
+	Steps    []Step       `json:"steps"`
+
+	// StepsNow What is asked as things stand; before the record, what the slip says.
+	StepsNow  []Step    `json:"steps_now,omitempty,omitzero"`
+	Vehicle   string    `json:"vehicle,omitempty,omitzero"`
+	Violation Violation `json:"violation"`
+	Warden    string    `json:"warden"`
 }
 
 // VerbaleAndCode defines model for VerbaleAndCode.
@@ -1460,8 +1842,20 @@ type AddOperatorJSONRequestBody = NewOperator
 // ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
 type ImportCodesJSONRequestBody = Import
 
+// AppealVerbaleJSONRequestBody defines body for AppealVerbale for application/json ContentType.
+type AppealVerbaleJSONRequestBody = AppealRequest
+
+// RuleAppealJSONRequestBody defines body for RuleAppeal for application/json ContentType.
+type RuleAppealJSONRequestBody = RulingRequest
+
 // CancelVerbaleJSONRequestBody defines body for CancelVerbale for application/json ContentType.
-type CancelVerbaleJSONRequestBody = Reason
+type CancelVerbaleJSONRequestBody = CancellationRequest
+
+// CorrectVerbaleJSONRequestBody defines body for CorrectVerbale for application/json ContentType.
+type CorrectVerbaleJSONRequestBody = CorrectionRequest
+
+// NotifyVerbaleJSONRequestBody defines body for NotifyVerbale for application/json ContentType.
+type NotifyVerbaleJSONRequestBody = NotificationRequest
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
@@ -1800,30 +2194,143 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id} (the `ReadVerbale` operationId).
 	ReadVerbale(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of.
+	// AppealVerbaleWithBody Register a ricorso.
+	//
+	// Until its outcome the amount stands still as it was on its day. There is no
+	// ricorso against a preavviso: the verbale must have been recorded. The same
+	// content again gives the same answer.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+	AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AppealVerbale Register a ricorso.
+	//
+	// Until its outcome the amount stands still as it was on its day. There is no
+	// ricorso against a preavviso: the verbale must have been recorded. The same
+	// content again gives the same answer.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+	AppealVerbale(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RuleAppealWithBody Register the outcome of the pending ricorso.
+	//
+	// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+	// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+	// days gone by since the notification say. The same content again gives the same
+	// answer.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+	RuleAppealWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RuleAppeal Register the outcome of the pending ricorso.
+	//
+	// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+	// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+	// days gone by since the notification say. The same content again gives the same
+	// answer.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+	RuleAppeal(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
 	UndoCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CancelVerbaleWithBody Annul a verbale in autotutela.
+	// CancelVerbaleWithBody Annul a verbale, in autotutela or by archiviazione.
 	//
-	// PiemontePAY, where this cannot be undone, is told after the creditor's
-	// undo_minutes. The same reason again gives the same answer.
+	// A cause of the list, a reason in words, or both. PiemontePAY, where this
+	// cannot be undone, is told after the creditor's undo_minutes. Where the
+	// creditor has approve_cancellations this only asks for it: the state stays, and
+	// another person approves. The same content again gives the same answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
 	CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CancelVerbale Annul a verbale in autotutela.
+	// CancelVerbale Annul a verbale, in autotutela or by archiviazione.
 	//
-	// PiemontePAY, where this cannot be undone, is told after the creditor's
-	// undo_minutes. The same reason again gives the same answer.
+	// A cause of the list, a reason in words, or both. PiemontePAY, where this
+	// cannot be undone, is told after the creditor's undo_minutes. Where the
+	// creditor has approve_cancellations this only asks for it: the state stays, and
+	// another person approves. The same content again gives the same answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
 	CancelVerbale(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveCancellation Be the second person who says that a verbale is annulled.
+	//
+	// Where the creditor has approve_cancellations, an annulment waits for it. Who asked
+	// for the annulment is refused. Approving again gets the same answer.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
+	ApproveCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CorrectVerbaleWithBody Correct what was recorded.
+	//
+	// record is the whole record as it should be, notification too: without it, that
+	// is taken back. The version before is kept with its reason. After the money has
+	// come, amounts, costs and notification stay as they are. The same content again
+	// gives the same answer.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+	CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CorrectVerbale Correct what was recorded.
+	//
+	// record is the whole record as it should be, notification too: without it, that
+	// is taken back. The version before is kept with its reason. After the money has
+	// come, amounts, costs and notification stay as they are. The same content again
+	// gives the same answer.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+	CorrectVerbale(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadHistory Every version of what was recorded, the one in force last.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/history (the `ReadHistory` operationId).
+	ReadHistory(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NotifyVerbaleWithBody Record that a verbale was notified.
+	//
+	// From then on the amount follows the law by itself: discounted where that is
+	// admitted, reduced through the 60th day, then half of the maximum, always with
+	// costs. For a giacenza day is that of the notice of deposit, and the terms run
+	// from the tenth day after it. The same content again gives the same answer;
+	// another is a conflict, to be corrected.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+	NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NotifyVerbale Record that a verbale was notified.
+	//
+	// From then on the amount follows the law by itself: discounted where that is
+	// admitted, reduced through the 60th day, then half of the maximum, always with
+	// costs. For a giacenza day is that of the notice of deposit, and the terms run
+	// from the tenth day after it. The same content again gives the same answer;
+	// another is a conflict, to be corrected.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+	NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -1864,6 +2371,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 	RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PayOnTheSpot Always refused, with verbale.no_spot_payment.
+	//
+	// A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
+	// drivers who were stopped. The refusal is here so that who looks for the
+	// operation finds out why there is none.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
+	PayOnTheSpot(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhooks The programs that are told what happens, and how they do.
 	//
@@ -2572,7 +3088,93 @@ func (c *Client) ReadVerbale(ctx context.Context, cf CF, id ID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
-// UndoCancellation Take a cancellation back that PiemontePAY has not heard of.
+// AppealVerbaleWithBody Register a ricorso.
+//
+// Until its outcome the amount stands still as it was on its day. There is no
+// ricorso against a preavviso: the verbale must have been recorded. The same
+// content again gives the same answer.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+func (c *Client) AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAppealVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AppealVerbale Register a ricorso.
+//
+// Until its outcome the amount stands still as it was on its day. There is no
+// ricorso against a preavviso: the verbale must have been recorded. The same
+// content again gives the same answer.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+func (c *Client) AppealVerbale(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAppealVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RuleAppealWithBody Register the outcome of the pending ricorso.
+//
+// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+// days gone by since the notification say. The same content again gives the same
+// answer.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+func (c *Client) RuleAppealWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRuleAppealRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RuleAppeal Register the outcome of the pending ricorso.
+//
+// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+// days gone by since the notification say. The same content again gives the same
+// answer.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+func (c *Client) RuleAppeal(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRuleAppealRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
 func (c *Client) UndoCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2587,10 +3189,12 @@ func (c *Client) UndoCancellation(ctx context.Context, cf CF, id ID, reqEditors 
 	return c.Client.Do(req)
 }
 
-// CancelVerbaleWithBody Annul a verbale in autotutela.
+// CancelVerbaleWithBody Annul a verbale, in autotutela or by archiviazione.
 //
-// PiemontePAY, where this cannot be undone, is told after the creditor's
-// undo_minutes. The same reason again gives the same answer.
+// A cause of the list, a reason in words, or both. PiemontePAY, where this
+// cannot be undone, is told after the creditor's undo_minutes. Where the
+// creditor has approve_cancellations this only asks for it: the state stays, and
+// another person approves. The same content again gives the same answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2607,16 +3211,141 @@ func (c *Client) CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 	return c.Client.Do(req)
 }
 
-// CancelVerbale Annul a verbale in autotutela.
+// CancelVerbale Annul a verbale, in autotutela or by archiviazione.
 //
-// PiemontePAY, where this cannot be undone, is told after the creditor's
-// undo_minutes. The same reason again gives the same answer.
+// A cause of the list, a reason in words, or both. PiemontePAY, where this
+// cannot be undone, is told after the creditor's undo_minutes. Where the
+// creditor has approve_cancellations this only asks for it: the state stays, and
+// another person approves. The same content again gives the same answer.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
 func (c *Client) CancelVerbale(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveCancellation Be the second person who says that a verbale is annulled.
+//
+// Where the creditor has approve_cancellations, an annulment waits for it. Who asked
+// for the annulment is refused. Approving again gets the same answer.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
+func (c *Client) ApproveCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveCancellationRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CorrectVerbaleWithBody Correct what was recorded.
+//
+// record is the whole record as it should be, notification too: without it, that
+// is taken back. The version before is kept with its reason. After the money has
+// come, amounts, costs and notification stay as they are. The same content again
+// gives the same answer.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+func (c *Client) CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCorrectVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CorrectVerbale Correct what was recorded.
+//
+// record is the whole record as it should be, notification too: without it, that
+// is taken back. The version before is kept with its reason. After the money has
+// come, amounts, costs and notification stay as they are. The same content again
+// gives the same answer.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+func (c *Client) CorrectVerbale(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCorrectVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadHistory Every version of what was recorded, the one in force last.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/history (the `ReadHistory` operationId).
+func (c *Client) ReadHistory(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadHistoryRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NotifyVerbaleWithBody Record that a verbale was notified.
+//
+// From then on the amount follows the law by itself: discounted where that is
+// admitted, reduced through the 60th day, then half of the maximum, always with
+// costs. For a giacenza day is that of the notice of deposit, and the terms run
+// from the tenth day after it. The same content again gives the same answer;
+// another is a conflict, to be corrected.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+func (c *Client) NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNotifyVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NotifyVerbale Record that a verbale was notified.
+//
+// From then on the amount follows the law by itself: discounted where that is
+// admitted, reduced through the 60th day, then half of the maximum, always with
+// costs. For a giacenza day is that of the notice of deposit, and the terms run
+// from the tenth day after it. The same content again gives the same answer;
+// another is a conflict, to be corrected.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+func (c *Client) NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNotifyVerbaleRequest(c.Server, cf, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2707,6 +3436,25 @@ func (c *Client) RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 func (c *Client) RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRecordVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PayOnTheSpot Always refused, with verbale.no_spot_payment.
+//
+// A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
+// drivers who were stopped. The refusal is here so that who looks for the
+// operation finds out why there is none.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
+func (c *Client) PayOnTheSpot(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPayOnTheSpotRequest(c.Server, cf, id)
 	if err != nil {
 		return nil, err
 	}
@@ -4565,6 +5313,114 @@ func NewReadVerbaleRequest(server string, cf CF, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewAppealVerbaleRequest calls the generic AppealVerbale builder with application/json body
+func NewAppealVerbaleRequest(server string, cf CF, id ID, body AppealVerbaleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAppealVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewAppealVerbaleRequestWithBody constructs an http.Request for the AppealVerbale method, with any body, and a specified content type
+func NewAppealVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/appeal", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRuleAppealRequest calls the generic RuleAppeal builder with application/json body
+func NewRuleAppealRequest(server string, cf CF, id ID, body RuleAppealJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRuleAppealRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewRuleAppealRequestWithBody constructs an http.Request for the RuleAppeal method, with any body, and a specified content type
+func NewRuleAppealRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/appeal/outcome", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewUndoCancellationRequest constructs an http.Request for the UndoCancellation method
 func NewUndoCancellationRequest(server string, cf CF, id ID) (*http.Request, error) {
 	var err error
@@ -4651,6 +5507,196 @@ func NewCancelVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewApproveCancellationRequest constructs an http.Request for the ApproveCancellation method
+func NewApproveCancellationRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/cancellation/approval", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCorrectVerbaleRequest calls the generic CorrectVerbale builder with application/json body
+func NewCorrectVerbaleRequest(server string, cf CF, id ID, body CorrectVerbaleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCorrectVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewCorrectVerbaleRequestWithBody constructs an http.Request for the CorrectVerbale method, with any body, and a specified content type
+func NewCorrectVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/corrections", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReadHistoryRequest constructs an http.Request for the ReadHistory method
+func NewReadHistoryRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/history", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewNotifyVerbaleRequest calls the generic NotifyVerbale builder with application/json body
+func NewNotifyVerbaleRequest(server string, cf CF, id ID, body NotifyVerbaleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewNotifyVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewNotifyVerbaleRequestWithBody constructs an http.Request for the NotifyVerbale method, with any body, and a specified content type
+func NewNotifyVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/notification", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -4840,6 +5886,47 @@ func NewRecordVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPayOnTheSpotRequest constructs an http.Request for the PayOnTheSpot method
+func NewPayOnTheSpotRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/spot-payment", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5643,32 +6730,149 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id} (the `ReadVerbale` operationId).
 	ReadVerbaleWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadVerbaleReply, error)
 
-	// UndoCancellationWithResponse Take a cancellation back that PiemontePAY has not heard of.
+	// AppealVerbaleWithBodyWithResponse Register a ricorso.
+	//
+	// Until its outcome the amount stands still as it was on its day. There is no
+	// ricorso against a preavviso: the verbale must have been recorded. The same
+	// content again gives the same answer.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+	AppealVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error)
+
+	// AppealVerbaleWithResponse Register a ricorso.
+	//
+	// Until its outcome the amount stands still as it was on its day. There is no
+	// ricorso against a preavviso: the verbale must have been recorded. The same
+	// content again gives the same answer.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+	AppealVerbaleWithResponse(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error)
+
+	// RuleAppealWithBodyWithResponse Register the outcome of the pending ricorso.
+	//
+	// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+	// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+	// days gone by since the notification say. The same content again gives the same
+	// answer.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+	RuleAppealWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
+
+	// RuleAppealWithResponse Register the outcome of the pending ricorso.
+	//
+	// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+	// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+	// days gone by since the notification say. The same content again gives the same
+	// answer.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+	RuleAppealWithResponse(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
+
+	// UndoCancellationWithResponse Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
 	UndoCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*UndoCancellationReply, error)
 
-	// CancelVerbaleWithBodyWithResponse Annul a verbale in autotutela.
+	// CancelVerbaleWithBodyWithResponse Annul a verbale, in autotutela or by archiviazione.
 	//
-	// PiemontePAY, where this cannot be undone, is told after the creditor's
-	// undo_minutes. The same reason again gives the same answer.
+	// A cause of the list, a reason in words, or both. PiemontePAY, where this
+	// cannot be undone, is told after the creditor's undo_minutes. Where the
+	// creditor has approve_cancellations this only asks for it: the state stays, and
+	// another person approves. The same content again gives the same answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
 	CancelVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error)
 
-	// CancelVerbaleWithResponse Annul a verbale in autotutela.
+	// CancelVerbaleWithResponse Annul a verbale, in autotutela or by archiviazione.
 	//
-	// PiemontePAY, where this cannot be undone, is told after the creditor's
-	// undo_minutes. The same reason again gives the same answer.
+	// A cause of the list, a reason in words, or both. PiemontePAY, where this
+	// cannot be undone, is told after the creditor's undo_minutes. Where the
+	// creditor has approve_cancellations this only asks for it: the state stays, and
+	// another person approves. The same content again gives the same answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
 	CancelVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error)
+
+	// ApproveCancellationWithResponse Be the second person who says that a verbale is annulled.
+	//
+	// Where the creditor has approve_cancellations, an annulment waits for it. Who asked
+	// for the annulment is refused. Approving again gets the same answer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
+	ApproveCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ApproveCancellationReply, error)
+
+	// CorrectVerbaleWithBodyWithResponse Correct what was recorded.
+	//
+	// record is the whole record as it should be, notification too: without it, that
+	// is taken back. The version before is kept with its reason. After the money has
+	// come, amounts, costs and notification stay as they are. The same content again
+	// gives the same answer.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+	CorrectVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error)
+
+	// CorrectVerbaleWithResponse Correct what was recorded.
+	//
+	// record is the whole record as it should be, notification too: without it, that
+	// is taken back. The version before is kept with its reason. After the money has
+	// come, amounts, costs and notification stay as they are. The same content again
+	// gives the same answer.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+	CorrectVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error)
+
+	// ReadHistoryWithResponse Every version of what was recorded, the one in force last.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/history (the `ReadHistory` operationId).
+	ReadHistoryWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadHistoryReply, error)
+
+	// NotifyVerbaleWithBodyWithResponse Record that a verbale was notified.
+	//
+	// From then on the amount follows the law by itself: discounted where that is
+	// admitted, reduced through the 60th day, then half of the maximum, always with
+	// costs. For a giacenza day is that of the notice of deposit, and the terms run
+	// from the tenth day after it. The same content again gives the same answer;
+	// another is a conflict, to be corrected.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+	NotifyVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
+
+	// NotifyVerbaleWithResponse Record that a verbale was notified.
+	//
+	// From then on the amount follows the law by itself: discounted where that is
+	// admitted, reduced through the 60th day, then half of the maximum, always with
+	// costs. For a giacenza day is that of the notice of deposit, and the terms run
+	// from the tenth day after it. The same content again gives the same answer;
+	// another is a conflict, to be corrected.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+	NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
 
 	// ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -5715,6 +6919,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 	RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
+
+	// PayOnTheSpotWithResponse Always refused, with verbale.no_spot_payment.
+	//
+	// A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
+	// drivers who were stopped. The refusal is here so that who looks for the
+	// operation finds out why there is none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
+	PayOnTheSpotWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PayOnTheSpotReply, error)
 
 	// ListWebhooksWithResponse The programs that are told what happens, and how they do.
 	//
@@ -7265,6 +8480,102 @@ func (r ReadVerbaleReply) ContentType() string {
 	return ""
 }
 
+type AppealVerbaleReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbaleAndCode
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AppealVerbaleReply) GetJSON200() *VerbaleAndCode {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AppealVerbaleReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AppealVerbaleReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AppealVerbaleReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AppealVerbaleReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AppealVerbaleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RuleAppealReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbaleAndCode
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RuleAppealReply) GetJSON200() *VerbaleAndCode {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RuleAppealReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RuleAppealReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RuleAppealReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RuleAppealReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RuleAppealReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type UndoCancellationReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7355,6 +8666,198 @@ func (r CancelVerbaleReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CancelVerbaleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ApproveCancellationReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbaleAndCode
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApproveCancellationReply) GetJSON200() *VerbaleAndCode {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ApproveCancellationReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApproveCancellationReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApproveCancellationReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApproveCancellationReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApproveCancellationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CorrectVerbaleReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbaleAndCode
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CorrectVerbaleReply) GetJSON200() *VerbaleAndCode {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CorrectVerbaleReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CorrectVerbaleReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CorrectVerbaleReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CorrectVerbaleReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CorrectVerbaleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadHistoryReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *History
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadHistoryReply) GetJSON200() *History {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadHistoryReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadHistoryReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadHistoryReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadHistoryReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadHistoryReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type NotifyVerbaleReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbaleAndCode
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r NotifyVerbaleReply) GetJSON200() *VerbaleAndCode {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r NotifyVerbaleReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r NotifyVerbaleReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r NotifyVerbaleReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r NotifyVerbaleReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r NotifyVerbaleReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7533,6 +9036,47 @@ func (r RecordVerbaleReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RecordVerbaleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PayOnTheSpotReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PayOnTheSpotReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PayOnTheSpotReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PayOnTheSpotReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PayOnTheSpotReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PayOnTheSpotReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8528,7 +10072,77 @@ func (c *ClientWithResponses) ReadVerbaleWithResponse(ctx context.Context, cf CF
 	return ParseReadVerbaleReply(rsp)
 }
 
-// UndoCancellationWithResponse Take a cancellation back that PiemontePAY has not heard of.
+// AppealVerbaleWithBodyWithResponse Register a ricorso.
+//
+// Until its outcome the amount stands still as it was on its day. There is no
+// ricorso against a preavviso: the verbale must have been recorded. The same
+// content again gives the same answer.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+func (c *ClientWithResponses) AppealVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error) {
+	rsp, err := c.AppealVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAppealVerbaleReply(rsp)
+}
+
+// AppealVerbaleWithResponse Register a ricorso.
+//
+// Until its outcome the amount stands still as it was on its day. There is no
+// ricorso against a preavviso: the verbale must have been recorded. The same
+// content again gives the same answer.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
+func (c *ClientWithResponses) AppealVerbaleWithResponse(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error) {
+	rsp, err := c.AppealVerbale(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAppealVerbaleReply(rsp)
+}
+
+// RuleAppealWithBodyWithResponse Register the outcome of the pending ricorso.
+//
+// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+// days gone by since the notification say. The same content again gives the same
+// answer.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+func (c *ClientWithResponses) RuleAppealWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RuleAppealReply, error) {
+	rsp, err := c.RuleAppealWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRuleAppealReply(rsp)
+}
+
+// RuleAppealWithResponse Register the outcome of the pending ricorso.
+//
+// accolto annuls the verbale. respinto asks for cents, the sum of the ordinanza or
+// sentence; without cents, as after rinuncia and inammesso, what is due is what the
+// days gone by since the notification say. The same content again gives the same
+// answer.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
+func (c *ClientWithResponses) RuleAppealWithResponse(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error) {
+	rsp, err := c.RuleAppeal(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRuleAppealReply(rsp)
+}
+
+// UndoCancellationWithResponse Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8541,10 +10155,12 @@ func (c *ClientWithResponses) UndoCancellationWithResponse(ctx context.Context, 
 	return ParseUndoCancellationReply(rsp)
 }
 
-// CancelVerbaleWithBodyWithResponse Annul a verbale in autotutela.
+// CancelVerbaleWithBodyWithResponse Annul a verbale, in autotutela or by archiviazione.
 //
-// PiemontePAY, where this cannot be undone, is told after the creditor's
-// undo_minutes. The same reason again gives the same answer.
+// A cause of the list, a reason in words, or both. PiemontePAY, where this
+// cannot be undone, is told after the creditor's undo_minutes. Where the
+// creditor has approve_cancellations this only asks for it: the state stays, and
+// another person approves. The same content again gives the same answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8557,10 +10173,12 @@ func (c *ClientWithResponses) CancelVerbaleWithBodyWithResponse(ctx context.Cont
 	return ParseCancelVerbaleReply(rsp)
 }
 
-// CancelVerbaleWithResponse Annul a verbale in autotutela.
+// CancelVerbaleWithResponse Annul a verbale, in autotutela or by archiviazione.
 //
-// PiemontePAY, where this cannot be undone, is told after the creditor's
-// undo_minutes. The same reason again gives the same answer.
+// A cause of the list, a reason in words, or both. PiemontePAY, where this
+// cannot be undone, is told after the creditor's undo_minutes. Where the
+// creditor has approve_cancellations this only asks for it: the state stays, and
+// another person approves. The same content again gives the same answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8571,6 +10189,109 @@ func (c *ClientWithResponses) CancelVerbaleWithResponse(ctx context.Context, cf 
 		return nil, err
 	}
 	return ParseCancelVerbaleReply(rsp)
+}
+
+// ApproveCancellationWithResponse Be the second person who says that a verbale is annulled.
+//
+// Where the creditor has approve_cancellations, an annulment waits for it. Who asked
+// for the annulment is refused. Approving again gets the same answer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
+func (c *ClientWithResponses) ApproveCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ApproveCancellationReply, error) {
+	rsp, err := c.ApproveCancellation(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveCancellationReply(rsp)
+}
+
+// CorrectVerbaleWithBodyWithResponse Correct what was recorded.
+//
+// record is the whole record as it should be, notification too: without it, that
+// is taken back. The version before is kept with its reason. After the money has
+// come, amounts, costs and notification stay as they are. The same content again
+// gives the same answer.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+func (c *ClientWithResponses) CorrectVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error) {
+	rsp, err := c.CorrectVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCorrectVerbaleReply(rsp)
+}
+
+// CorrectVerbaleWithResponse Correct what was recorded.
+//
+// record is the whole record as it should be, notification too: without it, that
+// is taken back. The version before is kept with its reason. After the money has
+// come, amounts, costs and notification stay as they are. The same content again
+// gives the same answer.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
+func (c *ClientWithResponses) CorrectVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error) {
+	rsp, err := c.CorrectVerbale(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCorrectVerbaleReply(rsp)
+}
+
+// ReadHistoryWithResponse Every version of what was recorded, the one in force last.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/history (the `ReadHistory` operationId).
+func (c *ClientWithResponses) ReadHistoryWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadHistoryReply, error) {
+	rsp, err := c.ReadHistory(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadHistoryReply(rsp)
+}
+
+// NotifyVerbaleWithBodyWithResponse Record that a verbale was notified.
+//
+// From then on the amount follows the law by itself: discounted where that is
+// admitted, reduced through the 60th day, then half of the maximum, always with
+// costs. For a giacenza day is that of the notice of deposit, and the terms run
+// from the tenth day after it. The same content again gives the same answer;
+// another is a conflict, to be corrected.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+func (c *ClientWithResponses) NotifyVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error) {
+	rsp, err := c.NotifyVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNotifyVerbaleReply(rsp)
+}
+
+// NotifyVerbaleWithResponse Record that a verbale was notified.
+//
+// From then on the amount follows the law by itself: discounted where that is
+// admitted, reduced through the 60th day, then half of the maximum, always with
+// costs. For a giacenza day is that of the notice of deposit, and the terms run
+// from the tenth day after it. The same content again gives the same answer;
+// another is a conflict, to be corrected.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
+func (c *ClientWithResponses) NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error) {
+	rsp, err := c.NotifyVerbale(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNotifyVerbaleReply(rsp)
 }
 
 // ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
@@ -8647,6 +10368,23 @@ func (c *ClientWithResponses) RecordVerbaleWithResponse(ctx context.Context, cf 
 		return nil, err
 	}
 	return ParseRecordVerbaleReply(rsp)
+}
+
+// PayOnTheSpotWithResponse Always refused, with verbale.no_spot_payment.
+//
+// A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
+// drivers who were stopped. The refusal is here so that who looks for the
+// operation finds out why there is none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
+func (c *ClientWithResponses) PayOnTheSpotWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PayOnTheSpotReply, error) {
+	rsp, err := c.PayOnTheSpot(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePayOnTheSpotReply(rsp)
 }
 
 // ListWebhooksWithResponse The programs that are told what happens, and how they do.
@@ -9831,6 +11569,72 @@ func ParseReadVerbaleReply(rsp *http.Response) (*ReadVerbaleReply, error) {
 	return response, nil
 }
 
+// ParseAppealVerbaleReply parses an HTTP response from a AppealVerbaleWithResponse call
+func ParseAppealVerbaleReply(rsp *http.Response) (*AppealVerbaleReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AppealVerbaleReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRuleAppealReply parses an HTTP response from a RuleAppealWithResponse call
+func ParseRuleAppealReply(rsp *http.Response) (*RuleAppealReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RuleAppealReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseUndoCancellationReply parses an HTTP response from a UndoCancellationWithResponse call
 func ParseUndoCancellationReply(rsp *http.Response) (*UndoCancellationReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -9873,6 +11677,138 @@ func ParseCancelVerbaleReply(rsp *http.Response) (*CancelVerbaleReply, error) {
 	}
 
 	response := &CancelVerbaleReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseApproveCancellationReply parses an HTTP response from a ApproveCancellationWithResponse call
+func ParseApproveCancellationReply(rsp *http.Response) (*ApproveCancellationReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApproveCancellationReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCorrectVerbaleReply parses an HTTP response from a CorrectVerbaleWithResponse call
+func ParseCorrectVerbaleReply(rsp *http.Response) (*CorrectVerbaleReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CorrectVerbaleReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadHistoryReply parses an HTTP response from a ReadHistoryWithResponse call
+func ParseReadHistoryReply(rsp *http.Response) (*ReadHistoryReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadHistoryReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest History
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseNotifyVerbaleReply parses an HTTP response from a NotifyVerbaleWithResponse call
+func ParseNotifyVerbaleReply(rsp *http.Response) (*NotifyVerbaleReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &NotifyVerbaleReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -10003,6 +11939,32 @@ func ParseRecordVerbaleReply(rsp *http.Response) (*RecordVerbaleReply, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePayOnTheSpotReply parses an HTTP response from a PayOnTheSpotWithResponse call
+func ParsePayOnTheSpotReply(rsp *http.Response) (*PayOnTheSpotReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PayOnTheSpotReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -485,6 +485,6 @@ func (v Verbale) Rule(r Ruling, today Day, at time.Time) (Verbale, error) {
 // spot: c. 2-bis, 2-ter and 2-quater ask it of drivers who were stopped. A
 // preavviso is left where nobody was.
 func SpotPayment() error {
-	return fault.New(fault.Forbidden, "verbale.no_spot_payment",
+	return fault.New(fault.Conflict, "verbale.no_spot_payment",
 		"Un preavviso non si paga nelle mani dell'agente: il pagamento immediato (art. 202 c. 2-bis CdS) riguarda il conducente fermato e la contestazione immediata. Si paga solo con il codice avviso stampato, tramite pagoPA.")
 }
