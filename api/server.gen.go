@@ -246,6 +246,30 @@ func (e DeviceState) Valid() bool {
 	}
 }
 
+// Defines values for DiscrepancyOutcome.
+const (
+	DiscrepancyOutcomeDone     DiscrepancyOutcome = "done"
+	DiscrepancyOutcomeKept     DiscrepancyOutcome = "kept"
+	DiscrepancyOutcomeNoIssue  DiscrepancyOutcome = "no_issue"
+	DiscrepancyOutcomeRefunded DiscrepancyOutcome = "refunded"
+)
+
+// Valid indicates whether the value is a known member of the DiscrepancyOutcome enum.
+func (e DiscrepancyOutcome) Valid() bool {
+	switch e {
+	case DiscrepancyOutcomeDone:
+		return true
+	case DiscrepancyOutcomeKept:
+		return true
+	case DiscrepancyOutcomeNoIssue:
+		return true
+	case DiscrepancyOutcomeRefunded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventFamily.
 const (
 	EventFamilyChange   EventFamily = "change"
@@ -276,6 +300,54 @@ func (e EventFamily) Valid() bool {
 	case EventFamilyRefund:
 		return true
 	case EventFamilyVerbale:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportKind.
+const (
+	Lookup ExportKind = "lookup"
+	Notify ExportKind = "notify"
+)
+
+// Valid indicates whether the value is a known member of the ExportKind enum.
+func (e ExportKind) Valid() bool {
+	switch e {
+	case Lookup:
+		return true
+	case Notify:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLineOut.
+const (
+	ExportLineOutEarly   ExportLineOut = "early"
+	ExportLineOutInDoubt ExportLineOut = "in_doubt"
+	ExportLineOutNothing ExportLineOut = "nothing"
+	ExportLineOutOwner   ExportLineOut = "owner"
+	ExportLineOutPaid    ExportLineOut = "paid"
+	ExportLineOutState   ExportLineOut = "state"
+)
+
+// Valid indicates whether the value is a known member of the ExportLineOut enum.
+func (e ExportLineOut) Valid() bool {
+	switch e {
+	case ExportLineOutEarly:
+		return true
+	case ExportLineOutInDoubt:
+		return true
+	case ExportLineOutNothing:
+		return true
+	case ExportLineOutOwner:
+		return true
+	case ExportLineOutPaid:
+		return true
+	case ExportLineOutState:
 		return true
 	default:
 		return false
@@ -417,6 +489,51 @@ func (e MessageState) Valid() bool {
 	}
 }
 
+// Defines values for MoneyFlowOutcome.
+const (
+	MoneyFlowOutcomeNoRpt   MoneyFlowOutcome = "no_rpt"
+	MoneyFlowOutcomePaid    MoneyFlowOutcome = "paid"
+	MoneyFlowOutcomeRevoked MoneyFlowOutcome = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the MoneyFlowOutcome enum.
+func (e MoneyFlowOutcome) Valid() bool {
+	switch e {
+	case MoneyFlowOutcomeNoRpt:
+		return true
+	case MoneyFlowOutcomePaid:
+		return true
+	case MoneyFlowOutcomeRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewClosureOutcome.
+const (
+	NewClosureOutcomeDone     NewClosureOutcome = "done"
+	NewClosureOutcomeKept     NewClosureOutcome = "kept"
+	NewClosureOutcomeNoIssue  NewClosureOutcome = "no_issue"
+	NewClosureOutcomeRefunded NewClosureOutcome = "refunded"
+)
+
+// Valid indicates whether the value is a known member of the NewClosureOutcome enum.
+func (e NewClosureOutcome) Valid() bool {
+	switch e {
+	case NewClosureOutcomeDone:
+		return true
+	case NewClosureOutcomeKept:
+		return true
+	case NewClosureOutcomeNoIssue:
+		return true
+	case NewClosureOutcomeRefunded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NotificationHow.
 const (
 	Consegna      NotificationHow = "consegna"
@@ -438,6 +555,78 @@ func (e NotificationHow) Valid() bool {
 	case Pec:
 		return true
 	case Send:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OwnerField.
+const (
+	OwnerFieldAddress  OwnerField = "address"
+	OwnerFieldCap      OwnerField = "cap"
+	OwnerFieldCf       OwnerField = "cf"
+	OwnerFieldCity     OwnerField = "city"
+	OwnerFieldCivico   OwnerField = "civico"
+	OwnerFieldCompany  OwnerField = "company"
+	OwnerFieldEmail    OwnerField = "email"
+	OwnerFieldFrom     OwnerField = "from"
+	OwnerFieldName     OwnerField = "name"
+	OwnerFieldNation   OwnerField = "nation"
+	OwnerFieldPlate    OwnerField = "plate"
+	OwnerFieldProvince OwnerField = "province"
+	OwnerFieldSurname  OwnerField = "surname"
+	OwnerFieldUntil    OwnerField = "until"
+)
+
+// Valid indicates whether the value is a known member of the OwnerField enum.
+func (e OwnerField) Valid() bool {
+	switch e {
+	case OwnerFieldAddress:
+		return true
+	case OwnerFieldCap:
+		return true
+	case OwnerFieldCf:
+		return true
+	case OwnerFieldCity:
+		return true
+	case OwnerFieldCivico:
+		return true
+	case OwnerFieldCompany:
+		return true
+	case OwnerFieldEmail:
+		return true
+	case OwnerFieldFrom:
+		return true
+	case OwnerFieldName:
+		return true
+	case OwnerFieldNation:
+		return true
+	case OwnerFieldPlate:
+		return true
+	case OwnerFieldProvince:
+		return true
+	case OwnerFieldSurname:
+		return true
+	case OwnerFieldUntil:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OwnerImportEncoding.
+const (
+	Utf8        OwnerImportEncoding = "utf-8"
+	Windows1252 OwnerImportEncoding = "windows-1252"
+)
+
+// Valid indicates whether the value is a known member of the OwnerImportEncoding enum.
+func (e OwnerImportEncoding) Valid() bool {
+	switch e {
+	case Utf8:
+		return true
+	case Windows1252:
 		return true
 	default:
 		return false
@@ -879,17 +1068,30 @@ type DevicePage struct {
 
 // Discrepancy defines model for Discrepancy.
 type Discrepancy struct {
-	Changed time.Time `json:"changed"`
-	Count   int       `json:"count"`
+	Changed  time.Time `json:"changed"`
+	ClosedAt time.Time `json:"closed_at,omitempty,omitzero"`
+
+	// ClosedBy Who ended it; absent if the course of things did.
+	ClosedBy string `json:"closed_by,omitempty,omitzero"`
+	Count    int    `json:"count"`
 
 	// Detail Italian, to be shown.
-	Detail  string    `json:"detail"`
-	Id      string    `json:"id"`
-	Kind    string    `json:"kind"`
-	Open    bool      `json:"open"`
-	Opened  time.Time `json:"opened"`
-	Subject string    `json:"subject"`
+	Detail  string             `json:"detail"`
+	Id      string             `json:"id"`
+	Kind    string             `json:"kind"`
+	Note    string             `json:"note,omitempty,omitzero"`
+	Open    bool               `json:"open"`
+	Opened  time.Time          `json:"opened"`
+	Outcome DiscrepancyOutcome `json:"outcome,omitempty,omitzero"`
+	Subject string             `json:"subject"`
+	TakenAt time.Time          `json:"taken_at,omitempty,omitzero"`
+
+	// TakenBy Who looks after it.
+	TakenBy string `json:"taken_by,omitempty,omitzero"`
 }
+
+// DiscrepancyOutcome defines model for Discrepancy.Outcome.
+type DiscrepancyOutcome string
 
 // DiscrepancyPage defines model for DiscrepancyPage.
 type DiscrepancyPage struct {
@@ -965,6 +1167,94 @@ type EventPage struct {
 
 	// Next Up to where this page looked.
 	Next int64 `json:"next"`
+}
+
+// Export defines model for Export.
+type Export struct {
+	Again bool `json:"again"`
+
+	// At All that was known then is taken into account.
+	At    time.Time `json:"at"`
+	By    string    `json:"by"`
+	Count int       `json:"count"`
+
+	// Digest SHA-256 of the rows.
+	Digest string `json:"digest"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Kind lookup: plates whose owners are to be looked up. notify: acts for SEND, or for whoever prints and posts them.
+	Kind ExportKind `json:"kind"`
+
+	// More There were more acts than one list takes.
+	More      bool `json:"more"`
+	Withdrawn bool `json:"withdrawn"`
+}
+
+// ExportAndLines defines model for ExportAndLines.
+type ExportAndLines struct {
+	Export Export       `json:"export"`
+	Lines  []ExportLine `json:"lines"`
+	Next   int          `json:"next,omitempty,omitzero"`
+}
+
+// ExportFile defines model for ExportFile.
+type ExportFile struct {
+	Export Export      `json:"export"`
+	Rows   []ExportRow `json:"rows"`
+}
+
+// ExportKind lookup: plates whose owners are to be looked up. notify: acts for SEND, or for whoever prints and posts them.
+type ExportKind string
+
+// ExportLine defines model for ExportLine.
+type ExportLine struct {
+	N int `json:"n"`
+
+	// Out Why it would not be in a list of today; absent if it would.
+	Out ExportLineOut `json:"out,omitempty,omitzero"`
+
+	// Reference Number in the register; of the preavviso before that.
+	Reference string       `json:"reference"`
+	State     VerbaleState `json:"state"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale"`
+}
+
+// ExportLineOut Why it would not be in a list of today; absent if it would.
+type ExportLineOut string
+
+// ExportPage defines model for ExportPage.
+type ExportPage struct {
+	Exports []Export `json:"exports"`
+	Next    string   `json:"next,omitempty,omitzero"`
+}
+
+// ExportRow defines model for ExportRow.
+type ExportRow struct {
+	// At Of the violation.
+	At      time.Time `json:"at"`
+	Avviso  string    `json:"avviso,omitempty,omitzero"`
+	Causale string    `json:"causale,omitempty,omitzero"`
+	Conduct string    `json:"conduct,omitempty,omitzero"`
+
+	// Debtor As in a debtor; a foreigner may lack a codice fiscale.
+	Debtor    Owner  `json:"debtor,omitempty,omitzero"`
+	DueCents  int64  `json:"due_cents,omitempty,omitzero"`
+	Nation    string `json:"nation"`
+	Norm      string `json:"norm,omitempty,omitzero"`
+	PaidCents int64  `json:"paid_cents,omitempty,omitzero"`
+	Place     string `json:"place"`
+	Plate     string `json:"plate"`
+	Reference string `json:"reference"`
+	Register  string `json:"register,omitempty,omitzero"`
+	Vehicle   string `json:"vehicle,omitempty,omitzero"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID     `json:"verbale"`
+	Warden  string `json:"warden,omitempty,omitzero"`
 }
 
 // FieldProblem defines model for FieldProblem.
@@ -1201,6 +1491,52 @@ type MessagePage struct {
 // MessageState defines model for MessageState.
 type MessageState string
 
+// MoneyFlow A line of a flow.
+type MoneyFlow struct {
+	Cents int64 `json:"cents"`
+
+	// Flusso 32 lower-case hex digits.
+	Flusso ID     `json:"flusso"`
+	Iur    string `json:"iur,omitempty,omitzero"`
+	Iuv    string `json:"iuv"`
+	N      int    `json:"n"`
+
+	// Name IdentificativoFlusso.
+	Name      string           `json:"name"`
+	Outcome   MoneyFlowOutcome `json:"outcome"`
+	PaidOn    multe.Day        `json:"paid_on,omitempty,omitzero"`
+	SettledOn multe.Day        `json:"settled_on,omitempty,omitzero"`
+
+	// Trn The transfer that brought the money.
+	Trn string `json:"trn,omitempty,omitzero"`
+}
+
+// MoneyFlowOutcome defines model for MoneyFlow.Outcome.
+type MoneyFlowOutcome string
+
+// MoneyRevocation The PSP's request to take a payment back.
+type MoneyRevocation struct {
+	AskedOn  multe.Day `json:"asked_on,omitempty,omitzero"`
+	Cents    int64     `json:"cents"`
+	Id       string    `json:"id"`
+	Iur      string    `json:"iur,omitempty,omitzero"`
+	Iuv      string    `json:"iuv"`
+	Reason   string    `json:"reason,omitempty,omitzero"`
+	Received time.Time `json:"received"`
+}
+
+// NewClosure defines model for NewClosure.
+type NewClosure struct {
+	// Note What was done; it may name people and stays in the work item.
+	Note string `json:"note"`
+
+	// Outcome done: what had to be done was done. refunded: the money was paid back. kept: it stays as it is. no_issue: there was nothing wrong.
+	Outcome NewClosureOutcome `json:"outcome"`
+}
+
+// NewClosureOutcome done: what had to be done was done. refunded: the money was paid back. kept: it stays as it is. no_issue: there was nothing wrong.
+type NewClosureOutcome string
+
 // NewCreditor defines model for NewCreditor.
 type NewCreditor struct {
 	// ApproveCancellations A verbale is annulled only when a second person says so too.
@@ -1238,9 +1574,42 @@ type NewDevice struct {
 	Name   string `json:"name"`
 }
 
+// NewExport defines model for NewExport.
+type NewExport struct {
+	// Again Acts of earlier lists too.
+	Again bool `json:"again,omitempty,omitzero"`
+
+	// Despite Although a notification of payment cannot be read; the portal was looked at.
+	Despite bool `json:"despite,omitempty,omitzero"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Kind lookup: plates whose owners are to be looked up. notify: acts for SEND, or for whoever prints and posts them.
+	Kind ExportKind `json:"kind"`
+}
+
 // NewOperator defines model for NewOperator.
 type NewOperator struct {
 	Name string `json:"name"`
+}
+
+// NewRefund defines model for NewRefund.
+type NewRefund struct {
+	// Beyond More goes back than was paid in excess.
+	Beyond bool  `json:"beyond,omitempty,omitzero"`
+	Cents  int64 `json:"cents"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Iuv Of the money that goes back.
+	Iuv string `json:"iuv"`
+
+	// Mandate Number of the mandato di pagamento or of the determina.
+	Mandate    string    `json:"mandate"`
+	Reason     string    `json:"reason"`
+	RefundedOn multe.Day `json:"refunded_on"`
 }
 
 // Notification defines model for Notification.
@@ -1268,6 +1637,90 @@ type Operator struct {
 	Id    ID     `json:"id"`
 	Name  string `json:"name"`
 	Token string `json:"token"`
+}
+
+// Owner As in a debtor; a foreigner may lack a codice fiscale.
+type Owner struct {
+	Address  string `json:"address,omitempty,omitzero"`
+	Cap      string `json:"cap,omitempty,omitzero"`
+	Cf       string `json:"cf,omitempty,omitzero"`
+	City     string `json:"city,omitempty,omitzero"`
+	Civico   string `json:"civico,omitempty,omitzero"`
+	Company  string `json:"company,omitempty,omitzero"`
+	Email    string `json:"email,omitempty,omitzero"`
+	Name     string `json:"name,omitempty,omitzero"`
+	Nation   string `json:"nation,omitempty,omitzero"`
+	Province string `json:"province,omitempty,omitzero"`
+	Surname  string `json:"surname,omitempty,omitzero"`
+}
+
+// OwnerField defines model for OwnerField.
+type OwnerField string
+
+// OwnerFile defines model for OwnerFile.
+type OwnerFile struct {
+	Commit bool `json:"commit,omitempty,omitzero"`
+
+	// File The CSV, base64.
+	File []byte `json:"file"`
+
+	// Mapping Field to the title of its column, where the guess is wrong; "" for a field that is not wanted.
+	Mapping map[string]string `json:"mapping,omitempty,omitzero"`
+}
+
+// OwnerHint defines model for OwnerHint.
+type OwnerHint struct {
+	Expires time.Time `json:"expires"`
+
+	// Fits The days of ownership cover that of the violation, as far as they are known.
+	Fits     bool      `json:"fits"`
+	From     multe.Day `json:"from,omitempty,omitzero"`
+	Imported time.Time `json:"imported"`
+
+	// Owner As in a debtor; a foreigner may lack a codice fiscale.
+	Owner Owner     `json:"owner"`
+	Until multe.Day `json:"until,omitempty,omitzero"`
+}
+
+// OwnerHintList defines model for OwnerHintList.
+type OwnerHintList struct {
+	Hints []OwnerHint `json:"hints"`
+}
+
+// OwnerImport defines model for OwnerImport.
+type OwnerImport struct {
+	// Bad Rows that are wrong.
+	Bad       int                 `json:"bad"`
+	Committed bool                `json:"committed"`
+	Encoding  OwnerImportEncoding `json:"encoding"`
+
+	// Fresh Owners that were not known before; of a commit.
+	Fresh   int               `json:"fresh,omitempty,omitzero"`
+	Header  []string          `json:"header"`
+	Mapping map[string]string `json:"mapping"`
+
+	// Preview The first ten rows as understood.
+	Preview []OwnerRow `json:"preview"`
+
+	// Rows Rows understood.
+	Rows int `json:"rows"`
+
+	// Wrong The first hundred of them.
+	Wrong []WrongRow `json:"wrong"`
+}
+
+// OwnerImportEncoding defines model for OwnerImport.Encoding.
+type OwnerImportEncoding string
+
+// OwnerRow defines model for OwnerRow.
+type OwnerRow struct {
+	From multe.Day `json:"from,omitempty,omitzero"`
+	Line int       `json:"line"`
+
+	// Owner As in a debtor; a foreigner may lack a codice fiscale.
+	Owner Owner     `json:"owner"`
+	Plate string    `json:"plate"`
+	Until multe.Day `json:"until,omitempty,omitzero"`
 }
 
 // Payment defines model for Payment.
@@ -1457,6 +1910,30 @@ type RecordRequest struct {
 	Violation string `json:"violation,omitempty,omitzero"`
 }
 
+// Refund defines model for Refund.
+type Refund struct {
+	At     time.Time `json:"at"`
+	Beyond bool      `json:"beyond,omitempty,omitzero"`
+	By     string    `json:"by"`
+	Cents  int64     `json:"cents"`
+
+	// Id 32 lower-case hex digits.
+	Id         ID        `json:"id"`
+	Iuv        string    `json:"iuv"`
+	Mandate    string    `json:"mandate"`
+	Reason     string    `json:"reason"`
+	RefundedOn multe.Day `json:"refunded_on"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
+// RefundPage defines model for RefundPage.
+type RefundPage struct {
+	Next    string   `json:"next,omitempty,omitzero"`
+	Refunds []Refund `json:"refunds"`
+}
+
 // RevokedDevice defines model for RevokedDevice.
 type RevokedDevice struct {
 	Changed time.Time `json:"changed"`
@@ -1594,6 +2071,32 @@ type VerbaleAndCode struct {
 	Verbale Verbale `json:"verbale"`
 }
 
+// VerbaleMoney defines model for VerbaleMoney.
+type VerbaleMoney struct {
+	Discrepancies []Discrepancy `json:"discrepancies"`
+
+	// DueCents Today, whatever has come.
+	DueCents int64 `json:"due_cents"`
+
+	// ExcessCents What should go back.
+	ExcessCents int64       `json:"excess_cents"`
+	Exports     []Export    `json:"exports"`
+	Flows       []MoneyFlow `json:"flows"`
+
+	// OwedCents On the day on which enough had come; 0 if cancelled.
+	OwedCents     int64             `json:"owed_cents"`
+	PaidCents     int64             `json:"paid_cents"`
+	Payments      []Payment         `json:"payments"`
+	Receipts      []Receipt         `json:"receipts"`
+	RefundedCents int64             `json:"refunded_cents"`
+	Refunds       []Refund          `json:"refunds"`
+	Revocations   []MoneyRevocation `json:"revocations"`
+	State         VerbaleState      `json:"state"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale"`
+}
+
 // VerbalePage defines model for VerbalePage.
 type VerbalePage struct {
 	Next    string    `json:"next,omitempty,omitzero"`
@@ -1653,6 +2156,19 @@ type WebhookList struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
+// WrongRow defines model for WrongRow.
+type WrongRow struct {
+	// Column From 1.
+	Column int `json:"column,omitempty,omitzero"`
+
+	// Detail Italian.
+	Detail string     `json:"detail"`
+	Field  OwnerField `json:"field,omitempty,omitzero"`
+
+	// Line In the file, from 1.
+	Line int `json:"line"`
+}
+
 // AfterDiscrepancy defines model for AfterDiscrepancy.
 type AfterDiscrepancy = string
 
@@ -1664,6 +2180,9 @@ type AvvisoOrPosition = string
 
 // CF defines model for CF.
 type CF = string
+
+// DiscrepancyID defines model for DiscrepancyID.
+type DiscrepancyID = string
 
 // DocumentKind defines model for DocumentKind.
 type DocumentKind = string
@@ -1762,6 +2281,20 @@ type ListEventsParams struct {
 	Limit    Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListExportsParams defines parameters for ListExports.
+type ListExportsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadExportParams defines parameters for ReadExport.
+type ReadExportParams struct {
+	// After The last n of the page before.
+	After int   `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListFlussiParams defines parameters for ListFlussi.
 type ListFlussiParams struct {
 	// After The last id of the page before.
@@ -1788,6 +2321,13 @@ type ListPaymentsParams struct {
 	// After The `next` of the page before; it means nothing to a client.
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListRefundsParams defines parameters for ListRefunds.
+type ListRefundsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ListVerbaliParams defines parameters for ListVerbali.
@@ -1836,11 +2376,23 @@ type VoidCodeJSONRequestBody = Reason
 // AddDeviceJSONRequestBody defines body for AddDevice for application/json ContentType.
 type AddDeviceJSONRequestBody = NewDevice
 
+// CloseDiscrepancyJSONRequestBody defines body for CloseDiscrepancy for application/json ContentType.
+type CloseDiscrepancyJSONRequestBody = NewClosure
+
+// MakeExportJSONRequestBody defines body for MakeExport for application/json ContentType.
+type MakeExportJSONRequestBody = NewExport
+
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
 
 // ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
 type ImportCodesJSONRequestBody = Import
+
+// ImportOwnersJSONRequestBody defines body for ImportOwners for application/json ContentType.
+type ImportOwnersJSONRequestBody = OwnerFile
+
+// RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
+type RecordRefundJSONRequestBody = NewRefund
 
 // AppealVerbaleJSONRequestBody defines body for AppealVerbale for application/json ContentType.
 type AppealVerbaleJSONRequestBody = AppealRequest
@@ -1865,6 +2417,9 @@ type PutWebhookJSONRequestBody = WebhookBody
 
 // ResumeWebhookJSONRequestBody defines body for ResumeWebhook for application/json ContentType.
 type ResumeWebhookJSONRequestBody ResumeWebhookJSONBody
+
+// CloseInstallationDiscrepancyJSONRequestBody defines body for CloseInstallationDiscrepancy for application/json ContentType.
+type CloseInstallationDiscrepancyJSONRequestBody = NewClosure
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1916,6 +2471,12 @@ type ServerInterface interface {
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(c *gin.Context, cf CF, params ListDiscrepanciesParams)
+	// CloseDiscrepancy End a work item with an outcome and a note.
+	// (POST /v1/creditors/{cf}/discrepancies/{id}/closure)
+	CloseDiscrepancy(c *gin.Context, cf CF, id DiscrepancyID)
+	// TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
+	// (POST /v1/creditors/{cf}/discrepancies/{id}/taking)
+	TakeDiscrepancy(c *gin.Context, cf CF, id DiscrepancyID)
 	// ListDocuments The documents of a kind, the latest first.
 	// (GET /v1/creditors/{cf}/documents/{kind})
 	ListDocuments(c *gin.Context, cf CF, kind DocumentKind, params ListDocumentsParams)
@@ -1928,6 +2489,24 @@ type ServerInterface interface {
 	// ListEvents What happened, in order.
 	// (GET /v1/creditors/{cf}/events)
 	ListEvents(c *gin.Context, cf CF, params ListEventsParams)
+	// ListExports Lists that were made, by id.
+	// (GET /v1/creditors/{cf}/exports)
+	ListExports(c *gin.Context, cf CF, params ListExportsParams)
+	// MakeExport Make a list of acts to look up or to notify.
+	// (POST /v1/creditors/{cf}/exports)
+	MakeExport(c *gin.Context, cf CF)
+	// WithdrawExport Say that a list was not used; its acts may be in another.
+	// (DELETE /v1/creditors/{cf}/exports/{id})
+	WithdrawExport(c *gin.Context, cf CF, id ID)
+	// ReadExport A list, and how its acts stand today.
+	// (GET /v1/creditors/{cf}/exports/{id})
+	ReadExport(c *gin.Context, cf CF, id ID, params ReadExportParams)
+	// ReadExportCSV The same for a spreadsheet.
+	// (GET /v1/creditors/{cf}/exports/{id}/file.csv)
+	ReadExportCSV(c *gin.Context, cf CF, id ID)
+	// ReadExportFile The rows of a list, as they were when it was made.
+	// (GET /v1/creditors/{cf}/exports/{id}/file.json)
+	ReadExportFile(c *gin.Context, cf CF, id ID)
 	// ListFlussi The flows of the creditor, by day of settlement.
 	// (GET /v1/creditors/{cf}/flussi)
 	ListFlussi(c *gin.Context, cf CF, params ListFlussiParams)
@@ -1946,9 +2525,18 @@ type ServerInterface interface {
 	// ImportCodes Give codes the numbers that somebody read on the portal.
 	// (POST /v1/creditors/{cf}/orphans/import)
 	ImportCodes(c *gin.Context, cf CF)
+	// ImportOwners Read an extract of a vehicle register, and keep its owners.
+	// (POST /v1/creditors/{cf}/owners/import)
+	ImportOwners(c *gin.Context, cf CF)
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(c *gin.Context, cf CF, params ListPaymentsParams)
+	// ListRefunds Refunds by id.
+	// (GET /v1/creditors/{cf}/refunds)
+	ListRefunds(c *gin.Context, cf CF, params ListRefundsParams)
+	// RecordRefund Record that money was paid back; the service moves none.
+	// (POST /v1/creditors/{cf}/refunds)
+	RecordRefund(c *gin.Context, cf CF)
 	// ReadStock How many codes there are in each state.
 	// (GET /v1/creditors/{cf}/stock)
 	ReadStock(c *gin.Context, cf CF)
@@ -1979,9 +2567,15 @@ type ServerInterface interface {
 	// ReadHistory Every version of what was recorded, the one in force last.
 	// (GET /v1/creditors/{cf}/verbali/{id}/history)
 	ReadHistory(c *gin.Context, cf CF, id ID)
+	// ReadMoney Everything about the money of one verbale.
+	// (GET /v1/creditors/{cf}/verbali/{id}/money)
+	ReadMoney(c *gin.Context, cf CF, id ID)
 	// NotifyVerbale Record that a verbale was notified.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/notification)
 	NotifyVerbale(c *gin.Context, cf CF, id ID)
+	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
+	// (GET /v1/creditors/{cf}/verbali/{id}/owner-hints)
+	ListOwnerHints(c *gin.Context, cf CF, id ID)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
@@ -2015,6 +2609,12 @@ type ServerInterface interface {
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	// (GET /v1/discrepancies)
 	ListInstallationDiscrepancies(c *gin.Context, params ListInstallationDiscrepanciesParams)
+	// CloseInstallationDiscrepancy End what belongs to no creditor, with an outcome and a note.
+	// (POST /v1/discrepancies/{id}/closure)
+	CloseInstallationDiscrepancy(c *gin.Context, id DiscrepancyID)
+	// TakeInstallationDiscrepancy Look after what belongs to no creditor.
+	// (POST /v1/discrepancies/{id}/taking)
+	TakeInstallationDiscrepancy(c *gin.Context, id DiscrepancyID)
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(c *gin.Context)
@@ -2621,6 +3221,74 @@ func (siw *ServerInterfaceWrapper) ListDiscrepancies(c *gin.Context) {
 	siw.Handler.ListDiscrepancies(c, cf, params)
 }
 
+// CloseDiscrepancy operation middleware
+func (siw *ServerInterfaceWrapper) CloseDiscrepancy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id DiscrepancyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CloseDiscrepancy(c, cf, id)
+}
+
+// TakeDiscrepancy operation middleware
+func (siw *ServerInterfaceWrapper) TakeDiscrepancy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id DiscrepancyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.TakeDiscrepancy(c, cf, id)
+}
+
 // ListDocuments operation middleware
 func (siw *ServerInterfaceWrapper) ListDocuments(c *gin.Context) {
 
@@ -2820,6 +3488,230 @@ func (siw *ServerInterfaceWrapper) ListEvents(c *gin.Context) {
 	}
 
 	siw.Handler.ListEvents(c, cf, params)
+}
+
+// ListExports operation middleware
+func (siw *ServerInterfaceWrapper) ListExports(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExportsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListExports(c, cf, params)
+}
+
+// MakeExport operation middleware
+func (siw *ServerInterfaceWrapper) MakeExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MakeExport(c, cf)
+}
+
+// WithdrawExport operation middleware
+func (siw *ServerInterfaceWrapper) WithdrawExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WithdrawExport(c, cf, id)
+}
+
+// ReadExport operation middleware
+func (siw *ServerInterfaceWrapper) ReadExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadExportParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadExport(c, cf, id, params)
+}
+
+// ReadExportCSV operation middleware
+func (siw *ServerInterfaceWrapper) ReadExportCSV(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadExportCSV(c, cf, id)
+}
+
+// ReadExportFile operation middleware
+func (siw *ServerInterfaceWrapper) ReadExportFile(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadExportFile(c, cf, id)
 }
 
 // ListFlussi operation middleware
@@ -3038,6 +3930,31 @@ func (siw *ServerInterfaceWrapper) ImportCodes(c *gin.Context) {
 	siw.Handler.ImportCodes(c, cf)
 }
 
+// ImportOwners operation middleware
+func (siw *ServerInterfaceWrapper) ImportOwners(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ImportOwners(c, cf)
+}
+
 // ListPayments operation middleware
 func (siw *ServerInterfaceWrapper) ListPayments(c *gin.Context) {
 
@@ -3080,6 +3997,75 @@ func (siw *ServerInterfaceWrapper) ListPayments(c *gin.Context) {
 	}
 
 	siw.Handler.ListPayments(c, cf, params)
+}
+
+// ListRefunds operation middleware
+func (siw *ServerInterfaceWrapper) ListRefunds(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRefundsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRefunds(c, cf, params)
+}
+
+// RecordRefund operation middleware
+func (siw *ServerInterfaceWrapper) RecordRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecordRefund(c, cf)
 }
 
 // ReadStock operation middleware
@@ -3423,6 +4409,40 @@ func (siw *ServerInterfaceWrapper) ReadHistory(c *gin.Context) {
 	siw.Handler.ReadHistory(c, cf, id)
 }
 
+// ReadMoney operation middleware
+func (siw *ServerInterfaceWrapper) ReadMoney(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadMoney(c, cf, id)
+}
+
 // NotifyVerbale operation middleware
 func (siw *ServerInterfaceWrapper) NotifyVerbale(c *gin.Context) {
 
@@ -3455,6 +4475,40 @@ func (siw *ServerInterfaceWrapper) NotifyVerbale(c *gin.Context) {
 	}
 
 	siw.Handler.NotifyVerbale(c, cf, id)
+}
+
+// ListOwnerHints operation middleware
+func (siw *ServerInterfaceWrapper) ListOwnerHints(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOwnerHints(c, cf, id)
 }
 
 // ReadPreavviso operation middleware
@@ -3840,6 +4894,56 @@ func (siw *ServerInterfaceWrapper) ListInstallationDiscrepancies(c *gin.Context)
 	siw.Handler.ListInstallationDiscrepancies(c, params)
 }
 
+// CloseInstallationDiscrepancy operation middleware
+func (siw *ServerInterfaceWrapper) CloseInstallationDiscrepancy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DiscrepancyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CloseInstallationDiscrepancy(c, id)
+}
+
+// TakeInstallationDiscrepancy operation middleware
+func (siw *ServerInterfaceWrapper) TakeInstallationDiscrepancy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DiscrepancyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.TakeInstallationDiscrepancy(c, id)
+}
+
 // Health operation middleware
 func (siw *ServerInterfaceWrapper) Health(c *gin.Context) {
 
@@ -4014,6 +5118,21 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/messages", wrapper.ListMessages)
 	router.GET(options.BaseURL+"/v1/messages/:id/raw", wrapper.ReadMessage)
 	router.POST(options.BaseURL+"/v1/messages/:id/replay", wrapper.ReplayMessage)
+	router.POST(options.BaseURL+"/v1/discrepancies/:id/taking", wrapper.TakeInstallationDiscrepancy)
+	router.POST(options.BaseURL+"/v1/discrepancies/:id/closure", wrapper.CloseInstallationDiscrepancy)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/discrepancies/:id/taking", wrapper.TakeDiscrepancy)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/discrepancies/:id/closure", wrapper.CloseDiscrepancy)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/refunds", wrapper.ListRefunds)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/refunds", wrapper.RecordRefund)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/money", wrapper.ReadMoney)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/owner-hints", wrapper.ListOwnerHints)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/owners/import", wrapper.ImportOwners)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/exports", wrapper.ListExports)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/exports", wrapper.MakeExport)
+	router.DELETE(options.BaseURL+"/v1/creditors/:cf/exports/:id", wrapper.WithdrawExport)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/exports/:id", wrapper.ReadExport)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/exports/:id/file.json", wrapper.ReadExportFile)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/exports/:id/file.csv", wrapper.ReadExportCSV)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/flussi", wrapper.ListFlussi)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/flussi/:id", wrapper.ReadFlusso)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/accounting.json", wrapper.ReadAccounting)
@@ -4687,6 +5806,87 @@ func (response ListDiscrepanciesdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type CloseDiscrepancyRequestObject struct {
+	Cf   CF            `json:"cf"`
+	Id   DiscrepancyID `json:"id"`
+	Body *CloseDiscrepancyJSONRequestBody
+}
+
+type CloseDiscrepancyResponseObject interface {
+	VisitCloseDiscrepancyResponse(w http.ResponseWriter) error
+}
+
+type CloseDiscrepancy200JSONResponse Discrepancy
+
+func (response CloseDiscrepancy200JSONResponse) VisitCloseDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDiscrepancydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseDiscrepancydefaultApplicationProblemPlusJSONResponse) VisitCloseDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeDiscrepancyRequestObject struct {
+	Cf CF            `json:"cf"`
+	Id DiscrepancyID `json:"id"`
+}
+
+type TakeDiscrepancyResponseObject interface {
+	VisitTakeDiscrepancyResponse(w http.ResponseWriter) error
+}
+
+type TakeDiscrepancy200JSONResponse Discrepancy
+
+func (response TakeDiscrepancy200JSONResponse) VisitTakeDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeDiscrepancydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TakeDiscrepancydefaultApplicationProblemPlusJSONResponse) VisitTakeDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDocumentsRequestObject struct {
 	Cf     CF           `json:"cf"`
 	Kind   DocumentKind `json:"kind"`
@@ -4846,6 +6046,253 @@ type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListExportsParams
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse ExportPage
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExportsdefaultApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MakeExportRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *MakeExportJSONRequestBody
+}
+
+type MakeExportResponseObject interface {
+	VisitMakeExportResponse(w http.ResponseWriter) error
+}
+
+type MakeExport200JSONResponse Export
+
+func (response MakeExport200JSONResponse) VisitMakeExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MakeExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MakeExportdefaultApplicationProblemPlusJSONResponse) VisitMakeExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawExportRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type WithdrawExportResponseObject interface {
+	VisitWithdrawExportResponse(w http.ResponseWriter) error
+}
+
+type WithdrawExport200JSONResponse Export
+
+func (response WithdrawExport200JSONResponse) VisitWithdrawExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawExportdefaultApplicationProblemPlusJSONResponse) VisitWithdrawExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadExportRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadExportParams
+}
+
+type ReadExportResponseObject interface {
+	VisitReadExportResponse(w http.ResponseWriter) error
+}
+
+type ReadExport200JSONResponse ExportAndLines
+
+func (response ReadExport200JSONResponse) VisitReadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadExportdefaultApplicationProblemPlusJSONResponse) VisitReadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadExportCSVRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadExportCSVResponseObject interface {
+	VisitReadExportCSVResponse(w http.ResponseWriter) error
+}
+
+type ReadExportCSV200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadExportCSV200TextcsvResponse) VisitReadExportCSVResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadExportCSVdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadExportCSVdefaultApplicationProblemPlusJSONResponse) VisitReadExportCSVResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadExportFileRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadExportFileResponseObject interface {
+	VisitReadExportFileResponse(w http.ResponseWriter) error
+}
+
+type ReadExportFile200JSONResponse ExportFile
+
+func (response ReadExportFile200JSONResponse) VisitReadExportFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadExportFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadExportFiledefaultApplicationProblemPlusJSONResponse) VisitReadExportFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5097,6 +6544,46 @@ func (response ImportCodesdefaultApplicationProblemPlusJSONResponse) VisitImport
 	return err
 }
 
+type ImportOwnersRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *ImportOwnersJSONRequestBody
+}
+
+type ImportOwnersResponseObject interface {
+	VisitImportOwnersResponse(w http.ResponseWriter) error
+}
+
+type ImportOwners200JSONResponse OwnerImport
+
+func (response ImportOwners200JSONResponse) VisitImportOwnersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportOwnersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportOwnersdefaultApplicationProblemPlusJSONResponse) VisitImportOwnersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPaymentsRequestObject struct {
 	Cf     CF `json:"cf"`
 	Params ListPaymentsParams
@@ -5126,6 +6613,86 @@ type ListPaymentsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPaymentsdefaultApplicationProblemPlusJSONResponse) VisitListPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefundsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListRefundsParams
+}
+
+type ListRefundsResponseObject interface {
+	VisitListRefundsResponse(w http.ResponseWriter) error
+}
+
+type ListRefunds200JSONResponse RefundPage
+
+func (response ListRefunds200JSONResponse) VisitListRefundsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefundsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRefundsdefaultApplicationProblemPlusJSONResponse) VisitListRefundsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordRefundRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *RecordRefundJSONRequestBody
+}
+
+type RecordRefundResponseObject interface {
+	VisitRecordRefundResponse(w http.ResponseWriter) error
+}
+
+type RecordRefund200JSONResponse Refund
+
+func (response RecordRefund200JSONResponse) VisitRecordRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordRefunddefaultApplicationProblemPlusJSONResponse) VisitRecordRefundResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5540,6 +7107,46 @@ func (response ReadHistorydefaultApplicationProblemPlusJSONResponse) VisitReadHi
 	return err
 }
 
+type ReadMoneyRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadMoneyResponseObject interface {
+	VisitReadMoneyResponse(w http.ResponseWriter) error
+}
+
+type ReadMoney200JSONResponse VerbaleMoney
+
+func (response ReadMoney200JSONResponse) VisitReadMoneyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMoneydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadMoneydefaultApplicationProblemPlusJSONResponse) VisitReadMoneyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type NotifyVerbaleRequestObject struct {
 	Cf   CF `json:"cf"`
 	Id   ID `json:"id"`
@@ -5570,6 +7177,46 @@ type NotifyVerbaledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response NotifyVerbaledefaultApplicationProblemPlusJSONResponse) VisitNotifyVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOwnerHintsRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ListOwnerHintsResponseObject interface {
+	VisitListOwnerHintsResponse(w http.ResponseWriter) error
+}
+
+type ListOwnerHints200JSONResponse OwnerHintList
+
+func (response ListOwnerHints200JSONResponse) VisitListOwnerHintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOwnerHintsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOwnerHintsdefaultApplicationProblemPlusJSONResponse) VisitListOwnerHintsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6021,6 +7668,85 @@ func (response ListInstallationDiscrepanciesdefaultApplicationProblemPlusJSONRes
 	return err
 }
 
+type CloseInstallationDiscrepancyRequestObject struct {
+	Id   DiscrepancyID `json:"id"`
+	Body *CloseInstallationDiscrepancyJSONRequestBody
+}
+
+type CloseInstallationDiscrepancyResponseObject interface {
+	VisitCloseInstallationDiscrepancyResponse(w http.ResponseWriter) error
+}
+
+type CloseInstallationDiscrepancy200JSONResponse Discrepancy
+
+func (response CloseInstallationDiscrepancy200JSONResponse) VisitCloseInstallationDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseInstallationDiscrepancydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseInstallationDiscrepancydefaultApplicationProblemPlusJSONResponse) VisitCloseInstallationDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeInstallationDiscrepancyRequestObject struct {
+	Id DiscrepancyID `json:"id"`
+}
+
+type TakeInstallationDiscrepancyResponseObject interface {
+	VisitTakeInstallationDiscrepancyResponse(w http.ResponseWriter) error
+}
+
+type TakeInstallationDiscrepancy200JSONResponse Discrepancy
+
+func (response TakeInstallationDiscrepancy200JSONResponse) VisitTakeInstallationDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeInstallationDiscrepancydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TakeInstallationDiscrepancydefaultApplicationProblemPlusJSONResponse) VisitTakeInstallationDiscrepancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type HealthRequestObject struct {
 }
 
@@ -6232,6 +7958,12 @@ type StrictServerInterface interface {
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(ctx context.Context, request ListDiscrepanciesRequestObject) (ListDiscrepanciesResponseObject, error)
+	// CloseDiscrepancy End a work item with an outcome and a note.
+	// (POST /v1/creditors/{cf}/discrepancies/{id}/closure)
+	CloseDiscrepancy(ctx context.Context, request CloseDiscrepancyRequestObject) (CloseDiscrepancyResponseObject, error)
+	// TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
+	// (POST /v1/creditors/{cf}/discrepancies/{id}/taking)
+	TakeDiscrepancy(ctx context.Context, request TakeDiscrepancyRequestObject) (TakeDiscrepancyResponseObject, error)
 	// ListDocuments The documents of a kind, the latest first.
 	// (GET /v1/creditors/{cf}/documents/{kind})
 	ListDocuments(ctx context.Context, request ListDocumentsRequestObject) (ListDocumentsResponseObject, error)
@@ -6244,6 +7976,24 @@ type StrictServerInterface interface {
 	// ListEvents What happened, in order.
 	// (GET /v1/creditors/{cf}/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// ListExports Lists that were made, by id.
+	// (GET /v1/creditors/{cf}/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// MakeExport Make a list of acts to look up or to notify.
+	// (POST /v1/creditors/{cf}/exports)
+	MakeExport(ctx context.Context, request MakeExportRequestObject) (MakeExportResponseObject, error)
+	// WithdrawExport Say that a list was not used; its acts may be in another.
+	// (DELETE /v1/creditors/{cf}/exports/{id})
+	WithdrawExport(ctx context.Context, request WithdrawExportRequestObject) (WithdrawExportResponseObject, error)
+	// ReadExport A list, and how its acts stand today.
+	// (GET /v1/creditors/{cf}/exports/{id})
+	ReadExport(ctx context.Context, request ReadExportRequestObject) (ReadExportResponseObject, error)
+	// ReadExportCSV The same for a spreadsheet.
+	// (GET /v1/creditors/{cf}/exports/{id}/file.csv)
+	ReadExportCSV(ctx context.Context, request ReadExportCSVRequestObject) (ReadExportCSVResponseObject, error)
+	// ReadExportFile The rows of a list, as they were when it was made.
+	// (GET /v1/creditors/{cf}/exports/{id}/file.json)
+	ReadExportFile(ctx context.Context, request ReadExportFileRequestObject) (ReadExportFileResponseObject, error)
 	// ListFlussi The flows of the creditor, by day of settlement.
 	// (GET /v1/creditors/{cf}/flussi)
 	ListFlussi(ctx context.Context, request ListFlussiRequestObject) (ListFlussiResponseObject, error)
@@ -6262,9 +8012,18 @@ type StrictServerInterface interface {
 	// ImportCodes Give codes the numbers that somebody read on the portal.
 	// (POST /v1/creditors/{cf}/orphans/import)
 	ImportCodes(ctx context.Context, request ImportCodesRequestObject) (ImportCodesResponseObject, error)
+	// ImportOwners Read an extract of a vehicle register, and keep its owners.
+	// (POST /v1/creditors/{cf}/owners/import)
+	ImportOwners(ctx context.Context, request ImportOwnersRequestObject) (ImportOwnersResponseObject, error)
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(ctx context.Context, request ListPaymentsRequestObject) (ListPaymentsResponseObject, error)
+	// ListRefunds Refunds by id.
+	// (GET /v1/creditors/{cf}/refunds)
+	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
+	// RecordRefund Record that money was paid back; the service moves none.
+	// (POST /v1/creditors/{cf}/refunds)
+	RecordRefund(ctx context.Context, request RecordRefundRequestObject) (RecordRefundResponseObject, error)
 	// ReadStock How many codes there are in each state.
 	// (GET /v1/creditors/{cf}/stock)
 	ReadStock(ctx context.Context, request ReadStockRequestObject) (ReadStockResponseObject, error)
@@ -6295,9 +8054,15 @@ type StrictServerInterface interface {
 	// ReadHistory Every version of what was recorded, the one in force last.
 	// (GET /v1/creditors/{cf}/verbali/{id}/history)
 	ReadHistory(ctx context.Context, request ReadHistoryRequestObject) (ReadHistoryResponseObject, error)
+	// ReadMoney Everything about the money of one verbale.
+	// (GET /v1/creditors/{cf}/verbali/{id}/money)
+	ReadMoney(ctx context.Context, request ReadMoneyRequestObject) (ReadMoneyResponseObject, error)
 	// NotifyVerbale Record that a verbale was notified.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/notification)
 	NotifyVerbale(ctx context.Context, request NotifyVerbaleRequestObject) (NotifyVerbaleResponseObject, error)
+	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
+	// (GET /v1/creditors/{cf}/verbali/{id}/owner-hints)
+	ListOwnerHints(ctx context.Context, request ListOwnerHintsRequestObject) (ListOwnerHintsResponseObject, error)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
@@ -6331,6 +8096,12 @@ type StrictServerInterface interface {
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	// (GET /v1/discrepancies)
 	ListInstallationDiscrepancies(ctx context.Context, request ListInstallationDiscrepanciesRequestObject) (ListInstallationDiscrepanciesResponseObject, error)
+	// CloseInstallationDiscrepancy End what belongs to no creditor, with an outcome and a note.
+	// (POST /v1/discrepancies/{id}/closure)
+	CloseInstallationDiscrepancy(ctx context.Context, request CloseInstallationDiscrepancyRequestObject) (CloseInstallationDiscrepancyResponseObject, error)
+	// TakeInstallationDiscrepancy Look after what belongs to no creditor.
+	// (POST /v1/discrepancies/{id}/taking)
+	TakeInstallationDiscrepancy(ctx context.Context, request TakeInstallationDiscrepancyRequestObject) (TakeInstallationDiscrepancyResponseObject, error)
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(ctx context.Context, request HealthRequestObject) (HealthResponseObject, error)
@@ -6901,6 +8672,78 @@ func (sh *strictHandler) ListDiscrepancies(ctx *gin.Context, cf CF, params ListD
 	}
 }
 
+// CloseDiscrepancy operation middleware
+func (sh *strictHandler) CloseDiscrepancy(ctx *gin.Context, cf CF, id DiscrepancyID) {
+	var request CloseDiscrepancyRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body CloseDiscrepancyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseDiscrepancy(ctx, request.(CloseDiscrepancyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseDiscrepancy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CloseDiscrepancyResponseObject); ok {
+		if err := validResponse.VisitCloseDiscrepancyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TakeDiscrepancy operation middleware
+func (sh *strictHandler) TakeDiscrepancy(ctx *gin.Context, cf CF, id DiscrepancyID) {
+	var request TakeDiscrepancyRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TakeDiscrepancy(ctx, request.(TakeDiscrepancyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TakeDiscrepancy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TakeDiscrepancyResponseObject); ok {
+		if err := validResponse.VisitTakeDiscrepancyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListDocuments operation middleware
 func (sh *strictHandler) ListDocuments(ctx *gin.Context, cf CF, kind DocumentKind, params ListDocumentsParams) {
 	var request ListDocumentsRequestObject
@@ -7007,6 +8850,186 @@ func (sh *strictHandler) ListEvents(ctx *gin.Context, cf CF, params ListEventsPa
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
 		if err := validResponse.VisitListEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx *gin.Context, cf CF, params ListExportsParams) {
+	var request ListExportsRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx, request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		if err := validResponse.VisitListExportsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MakeExport operation middleware
+func (sh *strictHandler) MakeExport(ctx *gin.Context, cf CF) {
+	var request MakeExportRequestObject
+
+	request.Cf = cf
+
+	var body MakeExportJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MakeExport(ctx, request.(MakeExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MakeExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MakeExportResponseObject); ok {
+		if err := validResponse.VisitMakeExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WithdrawExport operation middleware
+func (sh *strictHandler) WithdrawExport(ctx *gin.Context, cf CF, id ID) {
+	var request WithdrawExportRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawExport(ctx, request.(WithdrawExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WithdrawExportResponseObject); ok {
+		if err := validResponse.VisitWithdrawExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadExport operation middleware
+func (sh *strictHandler) ReadExport(ctx *gin.Context, cf CF, id ID, params ReadExportParams) {
+	var request ReadExportRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadExport(ctx, request.(ReadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadExportResponseObject); ok {
+		if err := validResponse.VisitReadExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadExportCSV operation middleware
+func (sh *strictHandler) ReadExportCSV(ctx *gin.Context, cf CF, id ID) {
+	var request ReadExportCSVRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadExportCSV(ctx, request.(ReadExportCSVRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadExportCSV")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadExportCSVResponseObject); ok {
+		if err := validResponse.VisitReadExportCSVResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadExportFile operation middleware
+func (sh *strictHandler) ReadExportFile(ctx *gin.Context, cf CF, id ID) {
+	var request ReadExportFileRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadExportFile(ctx, request.(ReadExportFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadExportFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadExportFileResponseObject); ok {
+		if err := validResponse.VisitReadExportFileResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -7210,6 +9233,50 @@ func (sh *strictHandler) ImportCodes(ctx *gin.Context, cf CF) {
 	}
 }
 
+// ImportOwners operation middleware
+func (sh *strictHandler) ImportOwners(ctx *gin.Context, cf CF) {
+	var request ImportOwnersRequestObject
+
+	request.Cf = cf
+
+	var body ImportOwnersJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportOwners(ctx, request.(ImportOwnersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportOwners")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ImportOwnersResponseObject); ok {
+		if err := validResponse.VisitImportOwnersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPayments operation middleware
 func (sh *strictHandler) ListPayments(ctx *gin.Context, cf CF, params ListPaymentsParams) {
 	var request ListPaymentsRequestObject
@@ -7230,6 +9297,77 @@ func (sh *strictHandler) ListPayments(ctx *gin.Context, cf CF, params ListPaymen
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPaymentsResponseObject); ok {
 		if err := validResponse.VisitListPaymentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRefunds operation middleware
+func (sh *strictHandler) ListRefunds(ctx *gin.Context, cf CF, params ListRefundsParams) {
+	var request ListRefundsRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRefunds(ctx, request.(ListRefundsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRefunds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRefundsResponseObject); ok {
+		if err := validResponse.VisitListRefundsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecordRefund operation middleware
+func (sh *strictHandler) RecordRefund(ctx *gin.Context, cf CF) {
+	var request RecordRefundRequestObject
+
+	request.Cf = cf
+
+	var body RecordRefundJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordRefund(ctx, request.(RecordRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecordRefundResponseObject); ok {
+		if err := validResponse.VisitRecordRefundResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -7578,6 +9716,33 @@ func (sh *strictHandler) ReadHistory(ctx *gin.Context, cf CF, id ID) {
 	}
 }
 
+// ReadMoney operation middleware
+func (sh *strictHandler) ReadMoney(ctx *gin.Context, cf CF, id ID) {
+	var request ReadMoneyRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadMoney(ctx, request.(ReadMoneyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadMoney")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadMoneyResponseObject); ok {
+		if err := validResponse.VisitReadMoneyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // NotifyVerbale operation middleware
 func (sh *strictHandler) NotifyVerbale(ctx *gin.Context, cf CF, id ID) {
 	var request NotifyVerbaleRequestObject
@@ -7616,6 +9781,33 @@ func (sh *strictHandler) NotifyVerbale(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(NotifyVerbaleResponseObject); ok {
 		if err := validResponse.VisitNotifyVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOwnerHints operation middleware
+func (sh *strictHandler) ListOwnerHints(ctx *gin.Context, cf CF, id ID) {
+	var request ListOwnerHintsRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOwnerHints(ctx, request.(ListOwnerHintsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOwnerHints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOwnerHintsResponseObject); ok {
+		if err := validResponse.VisitListOwnerHintsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -7966,6 +10158,76 @@ func (sh *strictHandler) ListInstallationDiscrepancies(ctx *gin.Context, params 
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListInstallationDiscrepanciesResponseObject); ok {
 		if err := validResponse.VisitListInstallationDiscrepanciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CloseInstallationDiscrepancy operation middleware
+func (sh *strictHandler) CloseInstallationDiscrepancy(ctx *gin.Context, id DiscrepancyID) {
+	var request CloseInstallationDiscrepancyRequestObject
+
+	request.Id = id
+
+	var body CloseInstallationDiscrepancyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseInstallationDiscrepancy(ctx, request.(CloseInstallationDiscrepancyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseInstallationDiscrepancy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CloseInstallationDiscrepancyResponseObject); ok {
+		if err := validResponse.VisitCloseInstallationDiscrepancyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TakeInstallationDiscrepancy operation middleware
+func (sh *strictHandler) TakeInstallationDiscrepancy(ctx *gin.Context, id DiscrepancyID) {
+	var request TakeInstallationDiscrepancyRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TakeInstallationDiscrepancy(ctx, request.(TakeInstallationDiscrepancyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TakeInstallationDiscrepancy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TakeInstallationDiscrepancyResponseObject); ok {
+		if err := validResponse.VisitTakeInstallationDiscrepancyResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -119,6 +119,10 @@ type Config struct {
 	Webhooks      Webhooks
 	Messages      Messages
 	Discrepancies Discrepancies
+	Worklist      Worklist
+	Money         Money
+	Exports       Exports
+	Owners        Owners
 	Printer       Printer
 }
 

@@ -59,6 +59,10 @@ func handler(w *webtest.World) *web.Server {
 		Webhooks:      w.Webhooks,
 		Messages:      w.Inbox,
 		Discrepancies: w,
+		Worklist:      w.Worklist,
+		Money:         w.Payments,
+		Exports:       w.Exports,
+		Owners:        w.Owners,
 		Printer:       printer{},
 	})
 }
@@ -477,7 +481,7 @@ func TestWhoMayCall(t *testing.T) {
 	}
 	alba := r.Operator(t, webtest.Alba)
 	adminOnly := []string{"AddOperator"}
-	installation := []string{"AddCreditor", "ListCreditors", "ListInstallationDiscrepancies", "ListMessages", "ReadMessage", "ReplayMessage"} // for the administrator, and no creditor in the path to be wrong about
+	installation := []string{"AddCreditor", "ListCreditors", "ListInstallationDiscrepancies", "ListMessages", "ReadMessage", "ReplayMessage", "TakeInstallationDiscrepancy", "CloseInstallationDiscrepancy"} // for the administrator, and no creditor in the path to be wrong about
 	public := []string{"Health"}
 	type caller struct{ name, token, known, unknown, admin string } // codes for a known and an unknown creditor, and for what only the administrator may; "" is welcome
 	callers := []caller{

@@ -73,6 +73,14 @@ var sentences = map[string]string{
 	"flusso.received":  "Flusso di rendicontazione ricevuto da PiemontePAY.",
 	"flusso.replaced":  "Nuova copia di un flusso di rendicontazione: sostituisce la precedente.",
 
+	"work.taken":          "Segnalazione presa in carico.",
+	"work.closed":         "Segnalazione chiusa da un operatore.",
+	"export.made":         "Elenco di atti preparato.",
+	"export.made_despite": "Elenco di atti preparato benché una notifica di pagamento non sia leggibile, dopo una verifica sul portale.",
+	"export.withdrawn":    "Elenco di atti ritirato.",
+	"owners.imported":     "Intestatari importati da un estratto.",
+	"owners.forgotten":    "Intestatari importati cancellati, passato il loro tempo.",
+
 	"creditor.added":   "Ente aggiunto.",
 	"creditor.changed": "Impostazioni dell'ente cambiate.",
 	"document.added":   "Nuovo file dell'ente (catalogo, testi, vie, agenti o logo).",

@@ -18,10 +18,10 @@ import (
 )
 
 // useCases are the packages that write history.
-var useCases = []string{"dispatch", "documents", "flussi", "inbox", "payments", "pool", "receipts", "registry", "verbali"}
+var useCases = []string{"dispatch", "documents", "exports", "flussi", "inbox", "owners", "payments", "pool", "receipts", "registry", "verbali", "worklist"}
 
 // writers are the functions of those packages that take an action as a string.
-var writers = []string{"add", "audit", "batch", "code", "putDevice", "revise", "appealed"}
+var writers = []string{"add", "audit", "batch", "change", "code", "putDevice", "revise", "appealed"}
 
 // TestEveryActionHasASentence reads the actions out of the source of the use
 // cases, so that a new one cannot reach the office without a text.

@@ -137,7 +137,8 @@ func messageBody(h inbox.Head) Message {
 func discrepancyBody(d multe.Discrepancy) Discrepancy {
 	return Discrepancy{
 		Id: d.ID, Kind: d.Kind, Subject: d.Subject, Detail: d.Detail, Count: d.Count, Open: d.Open,
-		Opened: d.Opened, Changed: d.Changed,
+		Opened: d.Opened, Changed: d.Changed, TakenBy: d.Taken.By, TakenAt: d.Taken.At,
+		ClosedBy: d.Closed.By, ClosedAt: d.Closed.At, Outcome: DiscrepancyOutcome(d.Closed.Outcome), Note: d.Closed.Note,
 	}
 }
 

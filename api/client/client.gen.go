@@ -246,6 +246,30 @@ func (e DeviceState) Valid() bool {
 	}
 }
 
+// Defines values for DiscrepancyOutcome.
+const (
+	DiscrepancyOutcomeDone     DiscrepancyOutcome = "done"
+	DiscrepancyOutcomeKept     DiscrepancyOutcome = "kept"
+	DiscrepancyOutcomeNoIssue  DiscrepancyOutcome = "no_issue"
+	DiscrepancyOutcomeRefunded DiscrepancyOutcome = "refunded"
+)
+
+// Valid indicates whether the value is a known member of the DiscrepancyOutcome enum.
+func (e DiscrepancyOutcome) Valid() bool {
+	switch e {
+	case DiscrepancyOutcomeDone:
+		return true
+	case DiscrepancyOutcomeKept:
+		return true
+	case DiscrepancyOutcomeNoIssue:
+		return true
+	case DiscrepancyOutcomeRefunded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventFamily.
 const (
 	EventFamilyChange   EventFamily = "change"
@@ -276,6 +300,54 @@ func (e EventFamily) Valid() bool {
 	case EventFamilyRefund:
 		return true
 	case EventFamilyVerbale:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportKind.
+const (
+	Lookup ExportKind = "lookup"
+	Notify ExportKind = "notify"
+)
+
+// Valid indicates whether the value is a known member of the ExportKind enum.
+func (e ExportKind) Valid() bool {
+	switch e {
+	case Lookup:
+		return true
+	case Notify:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLineOut.
+const (
+	ExportLineOutEarly   ExportLineOut = "early"
+	ExportLineOutInDoubt ExportLineOut = "in_doubt"
+	ExportLineOutNothing ExportLineOut = "nothing"
+	ExportLineOutOwner   ExportLineOut = "owner"
+	ExportLineOutPaid    ExportLineOut = "paid"
+	ExportLineOutState   ExportLineOut = "state"
+)
+
+// Valid indicates whether the value is a known member of the ExportLineOut enum.
+func (e ExportLineOut) Valid() bool {
+	switch e {
+	case ExportLineOutEarly:
+		return true
+	case ExportLineOutInDoubt:
+		return true
+	case ExportLineOutNothing:
+		return true
+	case ExportLineOutOwner:
+		return true
+	case ExportLineOutPaid:
+		return true
+	case ExportLineOutState:
 		return true
 	default:
 		return false
@@ -417,6 +489,51 @@ func (e MessageState) Valid() bool {
 	}
 }
 
+// Defines values for MoneyFlowOutcome.
+const (
+	MoneyFlowOutcomeNoRpt   MoneyFlowOutcome = "no_rpt"
+	MoneyFlowOutcomePaid    MoneyFlowOutcome = "paid"
+	MoneyFlowOutcomeRevoked MoneyFlowOutcome = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the MoneyFlowOutcome enum.
+func (e MoneyFlowOutcome) Valid() bool {
+	switch e {
+	case MoneyFlowOutcomeNoRpt:
+		return true
+	case MoneyFlowOutcomePaid:
+		return true
+	case MoneyFlowOutcomeRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewClosureOutcome.
+const (
+	NewClosureOutcomeDone     NewClosureOutcome = "done"
+	NewClosureOutcomeKept     NewClosureOutcome = "kept"
+	NewClosureOutcomeNoIssue  NewClosureOutcome = "no_issue"
+	NewClosureOutcomeRefunded NewClosureOutcome = "refunded"
+)
+
+// Valid indicates whether the value is a known member of the NewClosureOutcome enum.
+func (e NewClosureOutcome) Valid() bool {
+	switch e {
+	case NewClosureOutcomeDone:
+		return true
+	case NewClosureOutcomeKept:
+		return true
+	case NewClosureOutcomeNoIssue:
+		return true
+	case NewClosureOutcomeRefunded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NotificationHow.
 const (
 	Consegna      NotificationHow = "consegna"
@@ -438,6 +555,78 @@ func (e NotificationHow) Valid() bool {
 	case Pec:
 		return true
 	case Send:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OwnerField.
+const (
+	OwnerFieldAddress  OwnerField = "address"
+	OwnerFieldCap      OwnerField = "cap"
+	OwnerFieldCf       OwnerField = "cf"
+	OwnerFieldCity     OwnerField = "city"
+	OwnerFieldCivico   OwnerField = "civico"
+	OwnerFieldCompany  OwnerField = "company"
+	OwnerFieldEmail    OwnerField = "email"
+	OwnerFieldFrom     OwnerField = "from"
+	OwnerFieldName     OwnerField = "name"
+	OwnerFieldNation   OwnerField = "nation"
+	OwnerFieldPlate    OwnerField = "plate"
+	OwnerFieldProvince OwnerField = "province"
+	OwnerFieldSurname  OwnerField = "surname"
+	OwnerFieldUntil    OwnerField = "until"
+)
+
+// Valid indicates whether the value is a known member of the OwnerField enum.
+func (e OwnerField) Valid() bool {
+	switch e {
+	case OwnerFieldAddress:
+		return true
+	case OwnerFieldCap:
+		return true
+	case OwnerFieldCf:
+		return true
+	case OwnerFieldCity:
+		return true
+	case OwnerFieldCivico:
+		return true
+	case OwnerFieldCompany:
+		return true
+	case OwnerFieldEmail:
+		return true
+	case OwnerFieldFrom:
+		return true
+	case OwnerFieldName:
+		return true
+	case OwnerFieldNation:
+		return true
+	case OwnerFieldPlate:
+		return true
+	case OwnerFieldProvince:
+		return true
+	case OwnerFieldSurname:
+		return true
+	case OwnerFieldUntil:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OwnerImportEncoding.
+const (
+	Utf8        OwnerImportEncoding = "utf-8"
+	Windows1252 OwnerImportEncoding = "windows-1252"
+)
+
+// Valid indicates whether the value is a known member of the OwnerImportEncoding enum.
+func (e OwnerImportEncoding) Valid() bool {
+	switch e {
+	case Utf8:
+		return true
+	case Windows1252:
 		return true
 	default:
 		return false
@@ -879,17 +1068,30 @@ type DevicePage struct {
 
 // Discrepancy defines model for Discrepancy.
 type Discrepancy struct {
-	Changed time.Time `json:"changed"`
-	Count   int       `json:"count"`
+	Changed  time.Time `json:"changed"`
+	ClosedAt time.Time `json:"closed_at,omitempty,omitzero"`
+
+	// ClosedBy Who ended it; absent if the course of things did.
+	ClosedBy string `json:"closed_by,omitempty,omitzero"`
+	Count    int    `json:"count"`
 
 	// Detail Italian, to be shown.
-	Detail  string    `json:"detail"`
-	Id      string    `json:"id"`
-	Kind    string    `json:"kind"`
-	Open    bool      `json:"open"`
-	Opened  time.Time `json:"opened"`
-	Subject string    `json:"subject"`
+	Detail  string             `json:"detail"`
+	Id      string             `json:"id"`
+	Kind    string             `json:"kind"`
+	Note    string             `json:"note,omitempty,omitzero"`
+	Open    bool               `json:"open"`
+	Opened  time.Time          `json:"opened"`
+	Outcome DiscrepancyOutcome `json:"outcome,omitempty,omitzero"`
+	Subject string             `json:"subject"`
+	TakenAt time.Time          `json:"taken_at,omitempty,omitzero"`
+
+	// TakenBy Who looks after it.
+	TakenBy string `json:"taken_by,omitempty,omitzero"`
 }
+
+// DiscrepancyOutcome defines model for Discrepancy.Outcome.
+type DiscrepancyOutcome string
 
 // DiscrepancyPage defines model for DiscrepancyPage.
 type DiscrepancyPage struct {
@@ -965,6 +1167,94 @@ type EventPage struct {
 
 	// Next Up to where this page looked.
 	Next int64 `json:"next"`
+}
+
+// Export defines model for Export.
+type Export struct {
+	Again bool `json:"again"`
+
+	// At All that was known then is taken into account.
+	At    time.Time `json:"at"`
+	By    string    `json:"by"`
+	Count int       `json:"count"`
+
+	// Digest SHA-256 of the rows.
+	Digest string `json:"digest"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Kind lookup: plates whose owners are to be looked up. notify: acts for SEND, or for whoever prints and posts them.
+	Kind ExportKind `json:"kind"`
+
+	// More There were more acts than one list takes.
+	More      bool `json:"more"`
+	Withdrawn bool `json:"withdrawn"`
+}
+
+// ExportAndLines defines model for ExportAndLines.
+type ExportAndLines struct {
+	Export Export       `json:"export"`
+	Lines  []ExportLine `json:"lines"`
+	Next   int          `json:"next,omitempty,omitzero"`
+}
+
+// ExportFile defines model for ExportFile.
+type ExportFile struct {
+	Export Export      `json:"export"`
+	Rows   []ExportRow `json:"rows"`
+}
+
+// ExportKind lookup: plates whose owners are to be looked up. notify: acts for SEND, or for whoever prints and posts them.
+type ExportKind string
+
+// ExportLine defines model for ExportLine.
+type ExportLine struct {
+	N int `json:"n"`
+
+	// Out Why it would not be in a list of today; absent if it would.
+	Out ExportLineOut `json:"out,omitempty,omitzero"`
+
+	// Reference Number in the register; of the preavviso before that.
+	Reference string       `json:"reference"`
+	State     VerbaleState `json:"state"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale"`
+}
+
+// ExportLineOut Why it would not be in a list of today; absent if it would.
+type ExportLineOut string
+
+// ExportPage defines model for ExportPage.
+type ExportPage struct {
+	Exports []Export `json:"exports"`
+	Next    string   `json:"next,omitempty,omitzero"`
+}
+
+// ExportRow defines model for ExportRow.
+type ExportRow struct {
+	// At Of the violation.
+	At      time.Time `json:"at"`
+	Avviso  string    `json:"avviso,omitempty,omitzero"`
+	Causale string    `json:"causale,omitempty,omitzero"`
+	Conduct string    `json:"conduct,omitempty,omitzero"`
+
+	// Debtor As in a debtor; a foreigner may lack a codice fiscale.
+	Debtor    Owner  `json:"debtor,omitempty,omitzero"`
+	DueCents  int64  `json:"due_cents,omitempty,omitzero"`
+	Nation    string `json:"nation"`
+	Norm      string `json:"norm,omitempty,omitzero"`
+	PaidCents int64  `json:"paid_cents,omitempty,omitzero"`
+	Place     string `json:"place"`
+	Plate     string `json:"plate"`
+	Reference string `json:"reference"`
+	Register  string `json:"register,omitempty,omitzero"`
+	Vehicle   string `json:"vehicle,omitempty,omitzero"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID     `json:"verbale"`
+	Warden  string `json:"warden,omitempty,omitzero"`
 }
 
 // FieldProblem defines model for FieldProblem.
@@ -1201,6 +1491,52 @@ type MessagePage struct {
 // MessageState defines model for MessageState.
 type MessageState string
 
+// MoneyFlow A line of a flow.
+type MoneyFlow struct {
+	Cents int64 `json:"cents"`
+
+	// Flusso 32 lower-case hex digits.
+	Flusso ID     `json:"flusso"`
+	Iur    string `json:"iur,omitempty,omitzero"`
+	Iuv    string `json:"iuv"`
+	N      int    `json:"n"`
+
+	// Name IdentificativoFlusso.
+	Name      string             `json:"name"`
+	Outcome   MoneyFlowOutcome   `json:"outcome"`
+	PaidOn    openapi_types.Date `json:"paid_on,omitempty,omitzero"`
+	SettledOn openapi_types.Date `json:"settled_on,omitempty,omitzero"`
+
+	// Trn The transfer that brought the money.
+	Trn string `json:"trn,omitempty,omitzero"`
+}
+
+// MoneyFlowOutcome defines model for MoneyFlow.Outcome.
+type MoneyFlowOutcome string
+
+// MoneyRevocation The PSP's request to take a payment back.
+type MoneyRevocation struct {
+	AskedOn  openapi_types.Date `json:"asked_on,omitempty,omitzero"`
+	Cents    int64              `json:"cents"`
+	Id       string             `json:"id"`
+	Iur      string             `json:"iur,omitempty,omitzero"`
+	Iuv      string             `json:"iuv"`
+	Reason   string             `json:"reason,omitempty,omitzero"`
+	Received time.Time          `json:"received"`
+}
+
+// NewClosure defines model for NewClosure.
+type NewClosure struct {
+	// Note What was done; it may name people and stays in the work item.
+	Note string `json:"note"`
+
+	// Outcome done: what had to be done was done. refunded: the money was paid back. kept: it stays as it is. no_issue: there was nothing wrong.
+	Outcome NewClosureOutcome `json:"outcome"`
+}
+
+// NewClosureOutcome done: what had to be done was done. refunded: the money was paid back. kept: it stays as it is. no_issue: there was nothing wrong.
+type NewClosureOutcome string
+
 // NewCreditor defines model for NewCreditor.
 type NewCreditor struct {
 	// ApproveCancellations A verbale is annulled only when a second person says so too.
@@ -1238,9 +1574,42 @@ type NewDevice struct {
 	Name   string `json:"name"`
 }
 
+// NewExport defines model for NewExport.
+type NewExport struct {
+	// Again Acts of earlier lists too.
+	Again bool `json:"again,omitempty,omitzero"`
+
+	// Despite Although a notification of payment cannot be read; the portal was looked at.
+	Despite bool `json:"despite,omitempty,omitzero"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Kind lookup: plates whose owners are to be looked up. notify: acts for SEND, or for whoever prints and posts them.
+	Kind ExportKind `json:"kind"`
+}
+
 // NewOperator defines model for NewOperator.
 type NewOperator struct {
 	Name string `json:"name"`
+}
+
+// NewRefund defines model for NewRefund.
+type NewRefund struct {
+	// Beyond More goes back than was paid in excess.
+	Beyond bool  `json:"beyond,omitempty,omitzero"`
+	Cents  int64 `json:"cents"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Iuv Of the money that goes back.
+	Iuv string `json:"iuv"`
+
+	// Mandate Number of the mandato di pagamento or of the determina.
+	Mandate    string             `json:"mandate"`
+	Reason     string             `json:"reason"`
+	RefundedOn openapi_types.Date `json:"refunded_on"`
 }
 
 // Notification defines model for Notification.
@@ -1268,6 +1637,90 @@ type Operator struct {
 	Id    ID     `json:"id"`
 	Name  string `json:"name"`
 	Token string `json:"token"`
+}
+
+// Owner As in a debtor; a foreigner may lack a codice fiscale.
+type Owner struct {
+	Address  string `json:"address,omitempty,omitzero"`
+	Cap      string `json:"cap,omitempty,omitzero"`
+	Cf       string `json:"cf,omitempty,omitzero"`
+	City     string `json:"city,omitempty,omitzero"`
+	Civico   string `json:"civico,omitempty,omitzero"`
+	Company  string `json:"company,omitempty,omitzero"`
+	Email    string `json:"email,omitempty,omitzero"`
+	Name     string `json:"name,omitempty,omitzero"`
+	Nation   string `json:"nation,omitempty,omitzero"`
+	Province string `json:"province,omitempty,omitzero"`
+	Surname  string `json:"surname,omitempty,omitzero"`
+}
+
+// OwnerField defines model for OwnerField.
+type OwnerField string
+
+// OwnerFile defines model for OwnerFile.
+type OwnerFile struct {
+	Commit bool `json:"commit,omitempty,omitzero"`
+
+	// File The CSV, base64.
+	File []byte `json:"file"`
+
+	// Mapping Field to the title of its column, where the guess is wrong; "" for a field that is not wanted.
+	Mapping map[string]string `json:"mapping,omitempty,omitzero"`
+}
+
+// OwnerHint defines model for OwnerHint.
+type OwnerHint struct {
+	Expires time.Time `json:"expires"`
+
+	// Fits The days of ownership cover that of the violation, as far as they are known.
+	Fits     bool               `json:"fits"`
+	From     openapi_types.Date `json:"from,omitempty,omitzero"`
+	Imported time.Time          `json:"imported"`
+
+	// Owner As in a debtor; a foreigner may lack a codice fiscale.
+	Owner Owner              `json:"owner"`
+	Until openapi_types.Date `json:"until,omitempty,omitzero"`
+}
+
+// OwnerHintList defines model for OwnerHintList.
+type OwnerHintList struct {
+	Hints []OwnerHint `json:"hints"`
+}
+
+// OwnerImport defines model for OwnerImport.
+type OwnerImport struct {
+	// Bad Rows that are wrong.
+	Bad       int                 `json:"bad"`
+	Committed bool                `json:"committed"`
+	Encoding  OwnerImportEncoding `json:"encoding"`
+
+	// Fresh Owners that were not known before; of a commit.
+	Fresh   int               `json:"fresh,omitempty,omitzero"`
+	Header  []string          `json:"header"`
+	Mapping map[string]string `json:"mapping"`
+
+	// Preview The first ten rows as understood.
+	Preview []OwnerRow `json:"preview"`
+
+	// Rows Rows understood.
+	Rows int `json:"rows"`
+
+	// Wrong The first hundred of them.
+	Wrong []WrongRow `json:"wrong"`
+}
+
+// OwnerImportEncoding defines model for OwnerImport.Encoding.
+type OwnerImportEncoding string
+
+// OwnerRow defines model for OwnerRow.
+type OwnerRow struct {
+	From openapi_types.Date `json:"from,omitempty,omitzero"`
+	Line int                `json:"line"`
+
+	// Owner As in a debtor; a foreigner may lack a codice fiscale.
+	Owner Owner              `json:"owner"`
+	Plate string             `json:"plate"`
+	Until openapi_types.Date `json:"until,omitempty,omitzero"`
 }
 
 // Payment defines model for Payment.
@@ -1457,6 +1910,30 @@ type RecordRequest struct {
 	Violation string `json:"violation,omitempty,omitzero"`
 }
 
+// Refund defines model for Refund.
+type Refund struct {
+	At     time.Time `json:"at"`
+	Beyond bool      `json:"beyond,omitempty,omitzero"`
+	By     string    `json:"by"`
+	Cents  int64     `json:"cents"`
+
+	// Id 32 lower-case hex digits.
+	Id         ID                 `json:"id"`
+	Iuv        string             `json:"iuv"`
+	Mandate    string             `json:"mandate"`
+	Reason     string             `json:"reason"`
+	RefundedOn openapi_types.Date `json:"refunded_on"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
+// RefundPage defines model for RefundPage.
+type RefundPage struct {
+	Next    string   `json:"next,omitempty,omitzero"`
+	Refunds []Refund `json:"refunds"`
+}
+
 // RevokedDevice defines model for RevokedDevice.
 type RevokedDevice struct {
 	Changed time.Time `json:"changed"`
@@ -1594,6 +2071,32 @@ type VerbaleAndCode struct {
 	Verbale Verbale `json:"verbale"`
 }
 
+// VerbaleMoney defines model for VerbaleMoney.
+type VerbaleMoney struct {
+	Discrepancies []Discrepancy `json:"discrepancies"`
+
+	// DueCents Today, whatever has come.
+	DueCents int64 `json:"due_cents"`
+
+	// ExcessCents What should go back.
+	ExcessCents int64       `json:"excess_cents"`
+	Exports     []Export    `json:"exports"`
+	Flows       []MoneyFlow `json:"flows"`
+
+	// OwedCents On the day on which enough had come; 0 if cancelled.
+	OwedCents     int64             `json:"owed_cents"`
+	PaidCents     int64             `json:"paid_cents"`
+	Payments      []Payment         `json:"payments"`
+	Receipts      []Receipt         `json:"receipts"`
+	RefundedCents int64             `json:"refunded_cents"`
+	Refunds       []Refund          `json:"refunds"`
+	Revocations   []MoneyRevocation `json:"revocations"`
+	State         VerbaleState      `json:"state"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale"`
+}
+
 // VerbalePage defines model for VerbalePage.
 type VerbalePage struct {
 	Next    string    `json:"next,omitempty,omitzero"`
@@ -1653,6 +2156,19 @@ type WebhookList struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
+// WrongRow defines model for WrongRow.
+type WrongRow struct {
+	// Column From 1.
+	Column int `json:"column,omitempty,omitzero"`
+
+	// Detail Italian.
+	Detail string     `json:"detail"`
+	Field  OwnerField `json:"field,omitempty,omitzero"`
+
+	// Line In the file, from 1.
+	Line int `json:"line"`
+}
+
 // AfterDiscrepancy defines model for AfterDiscrepancy.
 type AfterDiscrepancy = string
 
@@ -1664,6 +2180,9 @@ type AvvisoOrPosition = string
 
 // CF defines model for CF.
 type CF = string
+
+// DiscrepancyID defines model for DiscrepancyID.
+type DiscrepancyID = string
 
 // DocumentKind defines model for DocumentKind.
 type DocumentKind = string
@@ -1762,6 +2281,20 @@ type ListEventsParams struct {
 	Limit    Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListExportsParams defines parameters for ListExports.
+type ListExportsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadExportParams defines parameters for ReadExport.
+type ReadExportParams struct {
+	// After The last n of the page before.
+	After int   `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListFlussiParams defines parameters for ListFlussi.
 type ListFlussiParams struct {
 	// After The last id of the page before.
@@ -1788,6 +2321,13 @@ type ListPaymentsParams struct {
 	// After The `next` of the page before; it means nothing to a client.
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListRefundsParams defines parameters for ListRefunds.
+type ListRefundsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
 // ListVerbaliParams defines parameters for ListVerbali.
@@ -1836,11 +2376,23 @@ type VoidCodeJSONRequestBody = Reason
 // AddDeviceJSONRequestBody defines body for AddDevice for application/json ContentType.
 type AddDeviceJSONRequestBody = NewDevice
 
+// CloseDiscrepancyJSONRequestBody defines body for CloseDiscrepancy for application/json ContentType.
+type CloseDiscrepancyJSONRequestBody = NewClosure
+
+// MakeExportJSONRequestBody defines body for MakeExport for application/json ContentType.
+type MakeExportJSONRequestBody = NewExport
+
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
 
 // ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
 type ImportCodesJSONRequestBody = Import
+
+// ImportOwnersJSONRequestBody defines body for ImportOwners for application/json ContentType.
+type ImportOwnersJSONRequestBody = OwnerFile
+
+// RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
+type RecordRefundJSONRequestBody = NewRefund
 
 // AppealVerbaleJSONRequestBody defines body for AppealVerbale for application/json ContentType.
 type AppealVerbaleJSONRequestBody = AppealRequest
@@ -1865,6 +2417,9 @@ type PutWebhookJSONRequestBody = WebhookBody
 
 // ResumeWebhookJSONRequestBody defines body for ResumeWebhook for application/json ContentType.
 type ResumeWebhookJSONRequestBody ResumeWebhookJSONBody
+
+// CloseInstallationDiscrepancyJSONRequestBody defines body for CloseInstallationDiscrepancy for application/json ContentType.
+type CloseInstallationDiscrepancyJSONRequestBody = NewClosure
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -2085,6 +2640,31 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/discrepancies (the `ListDiscrepancies` operationId).
 	ListDiscrepancies(ctx context.Context, cf CF, params *ListDiscrepanciesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CloseDiscrepancyWithBody End a work item with an outcome and a note.
+	//
+	// Repeating it gets the same answer; closing what is closed in another way is
+	// 409 work.closed. A work item opens again when its trouble is met again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+	CloseDiscrepancyWithBody(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloseDiscrepancy End a work item with an outcome and a note.
+	//
+	// Repeating it gets the same answer; closing what is closed in another way is
+	// 409 work.closed. A work item opens again when its trouble is met again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+	CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
+	TakeDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDocuments The documents of a kind, the latest first.
 	//
 	// Corresponds with GET /v1/creditors/{cf}/documents/{kind} (the `ListDocuments` operationId).
@@ -2116,6 +2696,66 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListExports Lists that were made, by id.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports (the `ListExports` operationId).
+	ListExports(ctx context.Context, cf CF, params *ListExportsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MakeExportWithBody Make a list of acts to look up or to notify.
+	//
+	// What is in the inbox is worked first, and whatever was paid up to `at` is not
+	// in the list. 503 export.unworked: a notification of payment has just come,
+	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+	// the portal, then ask again with `despite`. An act is in one list of a kind
+	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// are others, for the next list.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+	MakeExportWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MakeExport Make a list of acts to look up or to notify.
+	//
+	// What is in the inbox is worked first, and whatever was paid up to `at` is not
+	// in the list. 503 export.unworked: a notification of payment has just come,
+	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+	// the portal, then ask again with `despite`. An act is in one list of a kind
+	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// are others, for the next list.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+	MakeExport(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WithdrawExport Say that a list was not used; its acts may be in another.
+	//
+	// Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
+	WithdrawExport(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadExport A list, and how its acts stand today.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports/{id} (the `ReadExport` operationId).
+	ReadExport(ctx context.Context, cf CF, id ID, params *ReadExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadExportCSV The same for a spreadsheet.
+	//
+	// UTF-8 with a byte order mark, semicolons, a decimal comma, RFC 4180 quoting.
+	// A text that a spreadsheet would run as a formula begins with an apostrophe.
+	// Numbers of a notice have 18 digits: import them as text.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.csv (the `ReadExportCSV` operationId).
+	ReadExportCSV(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadExportFile The rows of a list, as they were when it was made.
+	//
+	// 409 export.stale once an act in it was paid, annulled or changed: withdraw
+	// the list and make another.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.json (the `ReadExportFile` operationId).
+	ReadExportFile(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFlussi The flows of the creditor, by day of settlement.
 	//
@@ -2174,10 +2814,65 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
 	ImportCodes(ctx context.Context, cf CF, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ImportOwnersWithBody Read an extract of a vehicle register, and keep its owners.
+	//
+	// Without `commit`, only says how the file is understood. With it, the owners
+	// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+	// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+	// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+	ImportOwnersWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportOwners Read an extract of a vehicle register, and keep its owners.
+	//
+	// Without `commit`, only says how the file is understood. With it, the owners
+	// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+	// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+	// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+	ImportOwners(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	//
 	// Corresponds with GET /v1/creditors/{cf}/payments (the `ListPayments` operationId).
 	ListPayments(ctx context.Context, cf CF, params *ListPaymentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRefunds Refunds by id.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/refunds (the `ListRefunds` operationId).
+	ListRefunds(ctx context.Context, cf CF, params *ListRefundsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordRefundWithBody Record that money was paid back; the service moves none.
+	//
+	// `id` makes the request repeatable: the same refund gets the same answer,
+	// another under the same id is 409 refund.other_body. More than was paid in
+	// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+	// and is still here is 409 refund.too_much whatever is said. Work items that
+	// waited for the refund are closed once nothing is left in excess.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+	RecordRefundWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordRefund Record that money was paid back; the service moves none.
+	//
+	// `id` makes the request repeatable: the same refund gets the same answer,
+	// another under the same id is 409 refund.other_body. More than was paid in
+	// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+	// and is still here is 409 refund.too_much whatever is said. Work items that
+	// waited for the refund are closed once nothing is left in excess.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+	RecordRefund(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadStock How many codes there are in each state.
 	//
@@ -2306,6 +3001,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/history (the `ReadHistory` operationId).
 	ReadHistory(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ReadMoney Everything about the money of one verbale.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/money (the `ReadMoney` operationId).
+	ReadMoney(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// NotifyVerbaleWithBody Record that a verbale was notified.
 	//
 	// From then on the amount follows the law by itself: discounted where that is
@@ -2331,6 +3031,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
 	NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
+	ListOwnerHints(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -2450,6 +3155,25 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/discrepancies (the `ListInstallationDiscrepancies` operationId).
 	ListInstallationDiscrepancies(ctx context.Context, params *ListInstallationDiscrepanciesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloseInstallationDiscrepancyWithBody End what belongs to no creditor, with an outcome and a note.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+	CloseInstallationDiscrepancyWithBody(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloseInstallationDiscrepancy End what belongs to no creditor, with an outcome and a note.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+	CloseInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeInstallationDiscrepancy Look after what belongs to no creditor.
+	//
+	// Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
+	TakeInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Health Whether the service can read its store.
 	//
@@ -2819,6 +3543,61 @@ func (c *Client) ListDiscrepancies(ctx context.Context, cf CF, params *ListDiscr
 	return c.Client.Do(req)
 }
 
+// CloseDiscrepancyWithBody End a work item with an outcome and a note.
+//
+// Repeating it gets the same answer; closing what is closed in another way is
+// 409 work.closed. A work item opens again when its trouble is met again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+func (c *Client) CloseDiscrepancyWithBody(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseDiscrepancyRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloseDiscrepancy End a work item with an outcome and a note.
+//
+// Repeating it gets the same answer; closing what is closed in another way is
+// 409 work.closed. A work item opens again when its trouble is met again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+func (c *Client) CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseDiscrepancyRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
+//
+// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
+func (c *Client) TakeDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeDiscrepancyRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDocuments The documents of a kind, the latest first.
 //
 // Corresponds with GET /v1/creditors/{cf}/documents/{kind} (the `ListDocuments` operationId).
@@ -2881,6 +3660,136 @@ func (c *Client) ReadDocument(ctx context.Context, cf CF, kind DocumentKind, n i
 // Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEventsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListExports Lists that were made, by id.
+//
+// Corresponds with GET /v1/creditors/{cf}/exports (the `ListExports` operationId).
+func (c *Client) ListExports(ctx context.Context, cf CF, params *ListExportsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListExportsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MakeExportWithBody Make a list of acts to look up or to notify.
+//
+// What is in the inbox is worked first, and whatever was paid up to `at` is not
+// in the list. 503 export.unworked: a notification of payment has just come,
+// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+// the portal, then ask again with `despite`. An act is in one list of a kind
+// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// are others, for the next list.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+func (c *Client) MakeExportWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakeExportRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MakeExport Make a list of acts to look up or to notify.
+//
+// What is in the inbox is worked first, and whatever was paid up to `at` is not
+// in the list. 503 export.unworked: a notification of payment has just come,
+// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+// the portal, then ask again with `despite`. An act is in one list of a kind
+// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// are others, for the next list.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+func (c *Client) MakeExport(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakeExportRequest(c.Server, cf, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WithdrawExport Say that a list was not used; its acts may be in another.
+//
+// Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
+func (c *Client) WithdrawExport(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawExportRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadExport A list, and how its acts stand today.
+//
+// Corresponds with GET /v1/creditors/{cf}/exports/{id} (the `ReadExport` operationId).
+func (c *Client) ReadExport(ctx context.Context, cf CF, id ID, params *ReadExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadExportRequest(c.Server, cf, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadExportCSV The same for a spreadsheet.
+//
+// UTF-8 with a byte order mark, semicolons, a decimal comma, RFC 4180 quoting.
+// A text that a spreadsheet would run as a formula begins with an apostrophe.
+// Numbers of a notice have 18 digits: import them as text.
+//
+// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.csv (the `ReadExportCSV` operationId).
+func (c *Client) ReadExportCSV(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadExportCSVRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadExportFile The rows of a list, as they were when it was made.
+//
+// 409 export.stale once an act in it was paid, annulled or changed: withdraw
+// the list and make another.
+//
+// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.json (the `ReadExportFile` operationId).
+func (c *Client) ReadExportFile(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadExportFileRequest(c.Server, cf, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3028,11 +3937,116 @@ func (c *Client) ImportCodes(ctx context.Context, cf CF, body ImportCodesJSONReq
 	return c.Client.Do(req)
 }
 
+// ImportOwnersWithBody Read an extract of a vehicle register, and keep its owners.
+//
+// Without `commit`, only says how the file is understood. With it, the owners
+// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+func (c *Client) ImportOwnersWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportOwnersRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportOwners Read an extract of a vehicle register, and keep its owners.
+//
+// Without `commit`, only says how the file is understood. With it, the owners
+// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+func (c *Client) ImportOwners(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportOwnersRequest(c.Server, cf, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPayments What was paid to the creditor, in the order in which we heard of it.
 //
 // Corresponds with GET /v1/creditors/{cf}/payments (the `ListPayments` operationId).
 func (c *Client) ListPayments(ctx context.Context, cf CF, params *ListPaymentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPaymentsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRefunds Refunds by id.
+//
+// Corresponds with GET /v1/creditors/{cf}/refunds (the `ListRefunds` operationId).
+func (c *Client) ListRefunds(ctx context.Context, cf CF, params *ListRefundsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRefundsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordRefundWithBody Record that money was paid back; the service moves none.
+//
+// `id` makes the request repeatable: the same refund gets the same answer,
+// another under the same id is 409 refund.other_body. More than was paid in
+// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+// and is still here is 409 refund.too_much whatever is said. Work items that
+// waited for the refund are closed once nothing is left in excess.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+func (c *Client) RecordRefundWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordRefundRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordRefund Record that money was paid back; the service moves none.
+//
+// `id` makes the request repeatable: the same refund gets the same answer,
+// another under the same id is 409 refund.other_body. More than was paid in
+// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+// and is still here is 409 refund.too_much whatever is said. Work items that
+// waited for the refund are closed once nothing is left in excess.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+func (c *Client) RecordRefund(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordRefundRequest(c.Server, cf, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3310,6 +4324,21 @@ func (c *Client) ReadHistory(ctx context.Context, cf CF, id ID, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// ReadMoney Everything about the money of one verbale.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/money (the `ReadMoney` operationId).
+func (c *Client) ReadMoney(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadMoneyRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NotifyVerbaleWithBody Record that a verbale was notified.
 //
 // From then on the amount follows the law by itself: discounted where that is
@@ -3346,6 +4375,21 @@ func (c *Client) NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
 func (c *Client) NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewNotifyVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
+func (c *Client) ListOwnerHints(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOwnerHintsRequest(c.Server, cf, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3605,6 +4649,55 @@ func (c *Client) RotateWebhook(ctx context.Context, cf CF, id ID, reqEditors ...
 // Corresponds with GET /v1/discrepancies (the `ListInstallationDiscrepancies` operationId).
 func (c *Client) ListInstallationDiscrepancies(ctx context.Context, params *ListInstallationDiscrepanciesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListInstallationDiscrepanciesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloseInstallationDiscrepancyWithBody End what belongs to no creditor, with an outcome and a note.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+func (c *Client) CloseInstallationDiscrepancyWithBody(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseInstallationDiscrepancyRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloseInstallationDiscrepancy End what belongs to no creditor, with an outcome and a note.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+func (c *Client) CloseInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseInstallationDiscrepancyRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeInstallationDiscrepancy Look after what belongs to no creditor.
+//
+// Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
+func (c *Client) TakeInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeInstallationDiscrepancyRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -4511,6 +5604,101 @@ func NewListDiscrepanciesRequest(server string, cf CF, params *ListDiscrepancies
 	return req, nil
 }
 
+// NewCloseDiscrepancyRequest calls the generic CloseDiscrepancy builder with application/json body
+func NewCloseDiscrepancyRequest(server string, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCloseDiscrepancyRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewCloseDiscrepancyRequestWithBody constructs an http.Request for the CloseDiscrepancy method, with any body, and a specified content type
+func NewCloseDiscrepancyRequestWithBody(server string, cf CF, id DiscrepancyID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/discrepancies/%s/closure", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTakeDiscrepancyRequest constructs an http.Request for the TakeDiscrepancy method
+func NewTakeDiscrepancyRequest(server string, cf CF, id DiscrepancyID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/discrepancies/%s/taking", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListDocumentsRequest constructs an http.Request for the ListDocuments method
 func NewListDocumentsRequest(server string, cf CF, kind DocumentKind, params *ListDocumentsParams) (*http.Request, error) {
 	var err error
@@ -4768,6 +5956,313 @@ func NewListEventsRequest(server string, cf CF, params *ListEventsParams) (*http
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListExportsRequest constructs an http.Request for the ListExports method
+func NewListExportsRequest(server string, cf CF, params *ListExportsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/exports", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMakeExportRequest calls the generic MakeExport builder with application/json body
+func NewMakeExportRequest(server string, cf CF, body MakeExportJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMakeExportRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewMakeExportRequestWithBody constructs an http.Request for the MakeExport method, with any body, and a specified content type
+func NewMakeExportRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/exports", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewWithdrawExportRequest constructs an http.Request for the WithdrawExport method
+func NewWithdrawExportRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/exports/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadExportRequest constructs an http.Request for the ReadExport method
+func NewReadExportRequest(server string, cf CF, id ID, params *ReadExportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/exports/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadExportCSVRequest constructs an http.Request for the ReadExportCSV method
+func NewReadExportCSVRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/exports/%s/file.csv", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadExportFileRequest constructs an http.Request for the ReadExportFile method
+func NewReadExportFileRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/exports/%s/file.json", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -5108,6 +6603,53 @@ func NewImportCodesRequestWithBody(server string, cf CF, contentType string, bod
 	return req, nil
 }
 
+// NewImportOwnersRequest calls the generic ImportOwners builder with application/json body
+func NewImportOwnersRequest(server string, cf CF, body ImportOwnersJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportOwnersRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewImportOwnersRequestWithBody constructs an http.Request for the ImportOwners method, with any body, and a specified content type
+func NewImportOwnersRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/owners/import", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListPaymentsRequest constructs an http.Request for the ListPayments method
 func NewListPaymentsRequest(server string, cf CF, params *ListPaymentsParams) (*http.Request, error) {
 	var err error
@@ -5169,6 +6711,118 @@ func NewListPaymentsRequest(server string, cf CF, params *ListPaymentsParams) (*
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListRefundsRequest constructs an http.Request for the ListRefunds method
+func NewListRefundsRequest(server string, cf CF, params *ListRefundsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/refunds", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordRefundRequest calls the generic RecordRefund builder with application/json body
+func NewRecordRefundRequest(server string, cf CF, body RecordRefundJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordRefundRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewRecordRefundRequestWithBody constructs an http.Request for the RecordRefund method, with any body, and a specified content type
+func NewRecordRefundRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/refunds", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -5652,6 +7306,47 @@ func NewReadHistoryRequest(server string, cf CF, id ID) (*http.Request, error) {
 	return req, nil
 }
 
+// NewReadMoneyRequest constructs an http.Request for the ReadMoney method
+func NewReadMoneyRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/money", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewNotifyVerbaleRequest calls the generic NotifyVerbale builder with application/json body
 func NewNotifyVerbaleRequest(server string, cf CF, id ID, body NotifyVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5702,6 +7397,47 @@ func NewNotifyVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListOwnerHintsRequest constructs an http.Request for the ListOwnerHints method
+func NewListOwnerHintsRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/owner-hints", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -6225,6 +7961,87 @@ func NewListInstallationDiscrepanciesRequest(server string, params *ListInstalla
 	return req, nil
 }
 
+// NewCloseInstallationDiscrepancyRequest calls the generic CloseInstallationDiscrepancy builder with application/json body
+func NewCloseInstallationDiscrepancyRequest(server string, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCloseInstallationDiscrepancyRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewCloseInstallationDiscrepancyRequestWithBody constructs an http.Request for the CloseInstallationDiscrepancy method, with any body, and a specified content type
+func NewCloseInstallationDiscrepancyRequestWithBody(server string, id DiscrepancyID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/discrepancies/%s/closure", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTakeInstallationDiscrepancyRequest constructs an http.Request for the TakeInstallationDiscrepancy method
+func NewTakeInstallationDiscrepancyRequest(server string, id DiscrepancyID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/discrepancies/%s/taking", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewHealthRequest constructs an http.Request for the Health method
 func NewHealthRequest(server string) (*http.Request, error) {
 	var err error
@@ -6599,6 +8416,33 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/discrepancies (the `ListDiscrepancies` operationId).
 	ListDiscrepanciesWithResponse(ctx context.Context, cf CF, params *ListDiscrepanciesParams, reqEditors ...RequestEditorFn) (*ListDiscrepanciesReply, error)
 
+	// CloseDiscrepancyWithBodyWithResponse End a work item with an outcome and a note.
+	//
+	// Repeating it gets the same answer; closing what is closed in another way is
+	// 409 work.closed. A work item opens again when its trouble is met again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+	CloseDiscrepancyWithBodyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error)
+
+	// CloseDiscrepancyWithResponse End a work item with an outcome and a note.
+	//
+	// Repeating it gets the same answer; closing what is closed in another way is
+	// 409 work.closed. A work item opens again when its trouble is met again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+	CloseDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error)
+
+	// TakeDiscrepancyWithResponse Look after a work item; taking it over from somebody else is allowed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
+	TakeDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeDiscrepancyReply, error)
+
 	// ListDocumentsWithResponse The documents of a kind, the latest first.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6636,6 +8480,76 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/events (the `ListEvents` operationId).
 	ListEventsWithResponse(ctx context.Context, cf CF, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsReply, error)
+
+	// ListExportsWithResponse Lists that were made, by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports (the `ListExports` operationId).
+	ListExportsWithResponse(ctx context.Context, cf CF, params *ListExportsParams, reqEditors ...RequestEditorFn) (*ListExportsReply, error)
+
+	// MakeExportWithBodyWithResponse Make a list of acts to look up or to notify.
+	//
+	// What is in the inbox is worked first, and whatever was paid up to `at` is not
+	// in the list. 503 export.unworked: a notification of payment has just come,
+	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+	// the portal, then ask again with `despite`. An act is in one list of a kind
+	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// are others, for the next list.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+	MakeExportWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeExportReply, error)
+
+	// MakeExportWithResponse Make a list of acts to look up or to notify.
+	//
+	// What is in the inbox is worked first, and whatever was paid up to `at` is not
+	// in the list. 503 export.unworked: a notification of payment has just come,
+	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+	// the portal, then ask again with `despite`. An act is in one list of a kind
+	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// are others, for the next list.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+	MakeExportWithResponse(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeExportReply, error)
+
+	// WithdrawExportWithResponse Say that a list was not used; its acts may be in another.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
+	WithdrawExportWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*WithdrawExportReply, error)
+
+	// ReadExportWithResponse A list, and how its acts stand today.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports/{id} (the `ReadExport` operationId).
+	ReadExportWithResponse(ctx context.Context, cf CF, id ID, params *ReadExportParams, reqEditors ...RequestEditorFn) (*ReadExportReply, error)
+
+	// ReadExportCSVWithResponse The same for a spreadsheet.
+	//
+	// UTF-8 with a byte order mark, semicolons, a decimal comma, RFC 4180 quoting.
+	// A text that a spreadsheet would run as a formula begins with an apostrophe.
+	// Numbers of a notice have 18 digits: import them as text.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.csv (the `ReadExportCSV` operationId).
+	ReadExportCSVWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadExportCSVReply, error)
+
+	// ReadExportFileWithResponse The rows of a list, as they were when it was made.
+	//
+	// 409 export.stale once an act in it was paid, annulled or changed: withdraw
+	// the list and make another.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.json (the `ReadExportFile` operationId).
+	ReadExportFileWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadExportFileReply, error)
 
 	// ListFlussiWithResponse The flows of the creditor, by day of settlement.
 	//
@@ -6702,12 +8616,69 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
 	ImportCodesWithResponse(ctx context.Context, cf CF, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportCodesReply, error)
 
+	// ImportOwnersWithBodyWithResponse Read an extract of a vehicle register, and keep its owners.
+	//
+	// Without `commit`, only says how the file is understood. With it, the owners
+	// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+	// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+	// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+	ImportOwnersWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error)
+
+	// ImportOwnersWithResponse Read an extract of a vehicle register, and keep its owners.
+	//
+	// Without `commit`, only says how the file is understood. With it, the owners
+	// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+	// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+	// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+	ImportOwnersWithResponse(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error)
+
 	// ListPaymentsWithResponse What was paid to the creditor, in the order in which we heard of it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/creditors/{cf}/payments (the `ListPayments` operationId).
 	ListPaymentsWithResponse(ctx context.Context, cf CF, params *ListPaymentsParams, reqEditors ...RequestEditorFn) (*ListPaymentsReply, error)
+
+	// ListRefundsWithResponse Refunds by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/refunds (the `ListRefunds` operationId).
+	ListRefundsWithResponse(ctx context.Context, cf CF, params *ListRefundsParams, reqEditors ...RequestEditorFn) (*ListRefundsReply, error)
+
+	// RecordRefundWithBodyWithResponse Record that money was paid back; the service moves none.
+	//
+	// `id` makes the request repeatable: the same refund gets the same answer,
+	// another under the same id is 409 refund.other_body. More than was paid in
+	// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+	// and is still here is 409 refund.too_much whatever is said. Work items that
+	// waited for the refund are closed once nothing is left in excess.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+	RecordRefundWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordRefundReply, error)
+
+	// RecordRefundWithResponse Record that money was paid back; the service moves none.
+	//
+	// `id` makes the request repeatable: the same refund gets the same answer,
+	// another under the same id is 409 refund.other_body. More than was paid in
+	// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+	// and is still here is 409 refund.too_much whatever is said. Work items that
+	// waited for the refund are closed once nothing is left in excess.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+	RecordRefundWithResponse(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordRefundReply, error)
 
 	// ReadStockWithResponse How many codes there are in each state.
 	//
@@ -6848,6 +8819,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/history (the `ReadHistory` operationId).
 	ReadHistoryWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadHistoryReply, error)
 
+	// ReadMoneyWithResponse Everything about the money of one verbale.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/money (the `ReadMoney` operationId).
+	ReadMoneyWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadMoneyReply, error)
+
 	// NotifyVerbaleWithBodyWithResponse Record that a verbale was notified.
 	//
 	// From then on the amount follows the law by itself: discounted where that is
@@ -6873,6 +8851,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
 	NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
+
+	// ListOwnerHintsWithResponse Owners that imported extracts name for the plate; first those who owned it on the day.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
+	ListOwnerHintsWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ListOwnerHintsReply, error)
 
 	// ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -7008,6 +8993,27 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/discrepancies (the `ListInstallationDiscrepancies` operationId).
 	ListInstallationDiscrepanciesWithResponse(ctx context.Context, params *ListInstallationDiscrepanciesParams, reqEditors ...RequestEditorFn) (*ListInstallationDiscrepanciesReply, error)
+
+	// CloseInstallationDiscrepancyWithBodyWithResponse End what belongs to no creditor, with an outcome and a note.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+	CloseInstallationDiscrepancyWithBodyWithResponse(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error)
+
+	// CloseInstallationDiscrepancyWithResponse End what belongs to no creditor, with an outcome and a note.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+	CloseInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error)
+
+	// TakeInstallationDiscrepancyWithResponse Look after what belongs to no creditor.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
+	TakeInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeInstallationDiscrepancyReply, error)
 
 	// HealthWithResponse Whether the service can read its store.
 	//
@@ -7815,6 +9821,102 @@ func (r ListDiscrepanciesReply) ContentType() string {
 	return ""
 }
 
+type CloseDiscrepancyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Discrepancy
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CloseDiscrepancyReply) GetJSON200() *Discrepancy {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CloseDiscrepancyReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CloseDiscrepancyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CloseDiscrepancyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CloseDiscrepancyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CloseDiscrepancyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TakeDiscrepancyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Discrepancy
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TakeDiscrepancyReply) GetJSON200() *Discrepancy {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TakeDiscrepancyReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TakeDiscrepancyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TakeDiscrepancyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TakeDiscrepancyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TakeDiscrepancyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListDocumentsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7994,6 +10096,287 @@ func (r ListEventsReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListEventsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListExportsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExportPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListExportsReply) GetJSON200() *ExportPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListExportsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListExportsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListExportsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListExportsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListExportsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MakeExportReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Export
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MakeExportReply) GetJSON200() *Export {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MakeExportReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MakeExportReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MakeExportReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MakeExportReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MakeExportReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WithdrawExportReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Export
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WithdrawExportReply) GetJSON200() *Export {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WithdrawExportReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WithdrawExportReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WithdrawExportReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WithdrawExportReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WithdrawExportReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadExportReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExportAndLines
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadExportReply) GetJSON200() *ExportAndLines {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadExportReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadExportReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadExportReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadExportReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadExportReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadExportCSVReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadExportCSVReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadExportCSVReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadExportCSVReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadExportCSVReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadExportCSVReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadExportFileReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExportFile
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadExportFileReply) GetJSON200() *ExportFile {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadExportFileReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadExportFileReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadExportFileReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadExportFileReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadExportFileReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8288,6 +10671,54 @@ func (r ImportCodesReply) ContentType() string {
 	return ""
 }
 
+type ImportOwnersReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OwnerImport
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportOwnersReply) GetJSON200() *OwnerImport {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ImportOwnersReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportOwnersReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportOwnersReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportOwnersReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportOwnersReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListPaymentsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8330,6 +10761,102 @@ func (r ListPaymentsReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPaymentsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListRefundsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RefundPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRefundsReply) GetJSON200() *RefundPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListRefundsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRefundsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRefundsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRefundsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRefundsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecordRefundReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Refund
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RecordRefundReply) GetJSON200() *Refund {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RecordRefundReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RecordRefundReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordRefundReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordRefundReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecordRefundReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8816,6 +11343,54 @@ func (r ReadHistoryReply) ContentType() string {
 	return ""
 }
 
+type ReadMoneyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbaleMoney
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadMoneyReply) GetJSON200() *VerbaleMoney {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadMoneyReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadMoneyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadMoneyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadMoneyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadMoneyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type NotifyVerbaleReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8858,6 +11433,54 @@ func (r NotifyVerbaleReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r NotifyVerbaleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOwnerHintsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OwnerHintList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOwnerHintsReply) GetJSON200() *OwnerHintList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOwnerHintsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOwnerHintsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOwnerHintsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOwnerHintsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOwnerHintsReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9371,6 +11994,102 @@ func (r ListInstallationDiscrepanciesReply) ContentType() string {
 	return ""
 }
 
+type CloseInstallationDiscrepancyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Discrepancy
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CloseInstallationDiscrepancyReply) GetJSON200() *Discrepancy {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CloseInstallationDiscrepancyReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CloseInstallationDiscrepancyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CloseInstallationDiscrepancyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CloseInstallationDiscrepancyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CloseInstallationDiscrepancyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TakeInstallationDiscrepancyReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Discrepancy
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TakeInstallationDiscrepancyReply) GetJSON200() *Discrepancy {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TakeInstallationDiscrepancyReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TakeInstallationDiscrepancyReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TakeInstallationDiscrepancyReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TakeInstallationDiscrepancyReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TakeInstallationDiscrepancyReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type HealthReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9845,6 +12564,51 @@ func (c *ClientWithResponses) ListDiscrepanciesWithResponse(ctx context.Context,
 	return ParseListDiscrepanciesReply(rsp)
 }
 
+// CloseDiscrepancyWithBodyWithResponse End a work item with an outcome and a note.
+//
+// Repeating it gets the same answer; closing what is closed in another way is
+// 409 work.closed. A work item opens again when its trouble is met again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+func (c *ClientWithResponses) CloseDiscrepancyWithBodyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error) {
+	rsp, err := c.CloseDiscrepancyWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseDiscrepancyReply(rsp)
+}
+
+// CloseDiscrepancyWithResponse End a work item with an outcome and a note.
+//
+// Repeating it gets the same answer; closing what is closed in another way is
+// 409 work.closed. A work item opens again when its trouble is met again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
+func (c *ClientWithResponses) CloseDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error) {
+	rsp, err := c.CloseDiscrepancy(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseDiscrepancyReply(rsp)
+}
+
+// TakeDiscrepancyWithResponse Look after a work item; taking it over from somebody else is allowed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
+func (c *ClientWithResponses) TakeDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeDiscrepancyReply, error) {
+	rsp, err := c.TakeDiscrepancy(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeDiscrepancyReply(rsp)
+}
+
 // ListDocumentsWithResponse The documents of a kind, the latest first.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9905,6 +12669,118 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, cf CF,
 		return nil, err
 	}
 	return ParseListEventsReply(rsp)
+}
+
+// ListExportsWithResponse Lists that were made, by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/exports (the `ListExports` operationId).
+func (c *ClientWithResponses) ListExportsWithResponse(ctx context.Context, cf CF, params *ListExportsParams, reqEditors ...RequestEditorFn) (*ListExportsReply, error) {
+	rsp, err := c.ListExports(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListExportsReply(rsp)
+}
+
+// MakeExportWithBodyWithResponse Make a list of acts to look up or to notify.
+//
+// What is in the inbox is worked first, and whatever was paid up to `at` is not
+// in the list. 503 export.unworked: a notification of payment has just come,
+// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+// the portal, then ask again with `despite`. An act is in one list of a kind
+// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// are others, for the next list.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+func (c *ClientWithResponses) MakeExportWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeExportReply, error) {
+	rsp, err := c.MakeExportWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMakeExportReply(rsp)
+}
+
+// MakeExportWithResponse Make a list of acts to look up or to notify.
+//
+// What is in the inbox is worked first, and whatever was paid up to `at` is not
+// in the list. 503 export.unworked: a notification of payment has just come,
+// try again in some minutes. 409 export.doubtful: one cannot be read; look at
+// the portal, then ask again with `despite`. An act is in one list of a kind
+// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// are others, for the next list.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
+func (c *ClientWithResponses) MakeExportWithResponse(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeExportReply, error) {
+	rsp, err := c.MakeExport(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMakeExportReply(rsp)
+}
+
+// WithdrawExportWithResponse Say that a list was not used; its acts may be in another.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
+func (c *ClientWithResponses) WithdrawExportWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*WithdrawExportReply, error) {
+	rsp, err := c.WithdrawExport(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWithdrawExportReply(rsp)
+}
+
+// ReadExportWithResponse A list, and how its acts stand today.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/exports/{id} (the `ReadExport` operationId).
+func (c *ClientWithResponses) ReadExportWithResponse(ctx context.Context, cf CF, id ID, params *ReadExportParams, reqEditors ...RequestEditorFn) (*ReadExportReply, error) {
+	rsp, err := c.ReadExport(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadExportReply(rsp)
+}
+
+// ReadExportCSVWithResponse The same for a spreadsheet.
+//
+// UTF-8 with a byte order mark, semicolons, a decimal comma, RFC 4180 quoting.
+// A text that a spreadsheet would run as a formula begins with an apostrophe.
+// Numbers of a notice have 18 digits: import them as text.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.csv (the `ReadExportCSV` operationId).
+func (c *ClientWithResponses) ReadExportCSVWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadExportCSVReply, error) {
+	rsp, err := c.ReadExportCSV(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadExportCSVReply(rsp)
+}
+
+// ReadExportFileWithResponse The rows of a list, as they were when it was made.
+//
+// 409 export.stale once an act in it was paid, annulled or changed: withdraw
+// the list and make another.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/exports/{id}/file.json (the `ReadExportFile` operationId).
+func (c *ClientWithResponses) ReadExportFileWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadExportFileReply, error) {
+	rsp, err := c.ReadExportFile(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadExportFileReply(rsp)
 }
 
 // ListFlussiWithResponse The flows of the creditor, by day of settlement.
@@ -10020,6 +12896,42 @@ func (c *ClientWithResponses) ImportCodesWithResponse(ctx context.Context, cf CF
 	return ParseImportCodesReply(rsp)
 }
 
+// ImportOwnersWithBodyWithResponse Read an extract of a vehicle register, and keep its owners.
+//
+// Without `commit`, only says how the file is understood. With it, the owners
+// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+func (c *ClientWithResponses) ImportOwnersWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error) {
+	rsp, err := c.ImportOwnersWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportOwnersReply(rsp)
+}
+
+// ImportOwnersWithResponse Read an extract of a vehicle register, and keep its owners.
+//
+// Without `commit`, only says how the file is understood. With it, the owners
+// are kept if no row is wrong; otherwise nothing is. A file that is no table is
+// 422 owners.bad_… with the line in `detail`. Importing a file twice keeps its
+// owners once. Owners are forgotten after 100 days. The body may have 4.25 MiB.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
+func (c *ClientWithResponses) ImportOwnersWithResponse(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error) {
+	rsp, err := c.ImportOwners(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportOwnersReply(rsp)
+}
+
 // ListPaymentsWithResponse What was paid to the creditor, in the order in which we heard of it.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -10031,6 +12943,57 @@ func (c *ClientWithResponses) ListPaymentsWithResponse(ctx context.Context, cf C
 		return nil, err
 	}
 	return ParseListPaymentsReply(rsp)
+}
+
+// ListRefundsWithResponse Refunds by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/refunds (the `ListRefunds` operationId).
+func (c *ClientWithResponses) ListRefundsWithResponse(ctx context.Context, cf CF, params *ListRefundsParams, reqEditors ...RequestEditorFn) (*ListRefundsReply, error) {
+	rsp, err := c.ListRefunds(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRefundsReply(rsp)
+}
+
+// RecordRefundWithBodyWithResponse Record that money was paid back; the service moves none.
+//
+// `id` makes the request repeatable: the same refund gets the same answer,
+// another under the same id is 409 refund.other_body. More than was paid in
+// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+// and is still here is 409 refund.too_much whatever is said. Work items that
+// waited for the refund are closed once nothing is left in excess.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+func (c *ClientWithResponses) RecordRefundWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordRefundReply, error) {
+	rsp, err := c.RecordRefundWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordRefundReply(rsp)
+}
+
+// RecordRefundWithResponse Record that money was paid back; the service moves none.
+//
+// `id` makes the request repeatable: the same refund gets the same answer,
+// another under the same id is 409 refund.other_body. More than was paid in
+// excess is 409 refund.beyond_excess unless `beyond` says so; more than came
+// and is still here is 409 refund.too_much whatever is said. Work items that
+// waited for the refund are closed once nothing is left in excess.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
+func (c *ClientWithResponses) RecordRefundWithResponse(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordRefundReply, error) {
+	rsp, err := c.RecordRefund(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordRefundReply(rsp)
 }
 
 // ReadStockWithResponse How many codes there are in each state.
@@ -10256,6 +13219,19 @@ func (c *ClientWithResponses) ReadHistoryWithResponse(ctx context.Context, cf CF
 	return ParseReadHistoryReply(rsp)
 }
 
+// ReadMoneyWithResponse Everything about the money of one verbale.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/money (the `ReadMoney` operationId).
+func (c *ClientWithResponses) ReadMoneyWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadMoneyReply, error) {
+	rsp, err := c.ReadMoney(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadMoneyReply(rsp)
+}
+
 // NotifyVerbaleWithBodyWithResponse Record that a verbale was notified.
 //
 // From then on the amount follows the law by itself: discounted where that is
@@ -10292,6 +13268,19 @@ func (c *ClientWithResponses) NotifyVerbaleWithResponse(ctx context.Context, cf 
 		return nil, err
 	}
 	return ParseNotifyVerbaleReply(rsp)
+}
+
+// ListOwnerHintsWithResponse Owners that imported extracts name for the plate; first those who owned it on the day.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
+func (c *ClientWithResponses) ListOwnerHintsWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ListOwnerHintsReply, error) {
+	rsp, err := c.ListOwnerHints(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOwnerHintsReply(rsp)
 }
 
 // ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
@@ -10511,6 +13500,45 @@ func (c *ClientWithResponses) ListInstallationDiscrepanciesWithResponse(ctx cont
 		return nil, err
 	}
 	return ParseListInstallationDiscrepanciesReply(rsp)
+}
+
+// CloseInstallationDiscrepancyWithBodyWithResponse End what belongs to no creditor, with an outcome and a note.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+func (c *ClientWithResponses) CloseInstallationDiscrepancyWithBodyWithResponse(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error) {
+	rsp, err := c.CloseInstallationDiscrepancyWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseInstallationDiscrepancyReply(rsp)
+}
+
+// CloseInstallationDiscrepancyWithResponse End what belongs to no creditor, with an outcome and a note.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
+func (c *ClientWithResponses) CloseInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error) {
+	rsp, err := c.CloseInstallationDiscrepancy(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloseInstallationDiscrepancyReply(rsp)
+}
+
+// TakeInstallationDiscrepancyWithResponse Look after what belongs to no creditor.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
+func (c *ClientWithResponses) TakeInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeInstallationDiscrepancyReply, error) {
+	rsp, err := c.TakeInstallationDiscrepancy(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeInstallationDiscrepancyReply(rsp)
 }
 
 // HealthWithResponse Whether the service can read its store.
@@ -11114,6 +14142,72 @@ func ParseListDiscrepanciesReply(rsp *http.Response) (*ListDiscrepanciesReply, e
 	return response, nil
 }
 
+// ParseCloseDiscrepancyReply parses an HTTP response from a CloseDiscrepancyWithResponse call
+func ParseCloseDiscrepancyReply(rsp *http.Response) (*CloseDiscrepancyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CloseDiscrepancyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Discrepancy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTakeDiscrepancyReply parses an HTTP response from a TakeDiscrepancyWithResponse call
+func ParseTakeDiscrepancyReply(rsp *http.Response) (*TakeDiscrepancyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TakeDiscrepancyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Discrepancy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListDocumentsReply parses an HTTP response from a ListDocumentsWithResponse call
 func ParseListDocumentsReply(rsp *http.Response) (*ListDocumentsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -11222,6 +14316,197 @@ func ParseListEventsReply(rsp *http.Response) (*ListEventsReply, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest EventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListExportsReply parses an HTTP response from a ListExportsWithResponse call
+func ParseListExportsReply(rsp *http.Response) (*ListExportsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListExportsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExportPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMakeExportReply parses an HTTP response from a MakeExportWithResponse call
+func ParseMakeExportReply(rsp *http.Response) (*MakeExportReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MakeExportReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Export
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWithdrawExportReply parses an HTTP response from a WithdrawExportWithResponse call
+func ParseWithdrawExportReply(rsp *http.Response) (*WithdrawExportReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WithdrawExportReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Export
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadExportReply parses an HTTP response from a ReadExportWithResponse call
+func ParseReadExportReply(rsp *http.Response) (*ReadExportReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadExportReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExportAndLines
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadExportCSVReply parses an HTTP response from a ReadExportCSVWithResponse call
+func ParseReadExportCSVReply(rsp *http.Response) (*ReadExportCSVReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadExportCSVReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadExportFileReply parses an HTTP response from a ReadExportFileWithResponse call
+func ParseReadExportFileReply(rsp *http.Response) (*ReadExportFileReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadExportFileReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExportFile
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -11437,6 +14722,39 @@ func ParseImportCodesReply(rsp *http.Response) (*ImportCodesReply, error) {
 	return response, nil
 }
 
+// ParseImportOwnersReply parses an HTTP response from a ImportOwnersWithResponse call
+func ParseImportOwnersReply(rsp *http.Response) (*ImportOwnersReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportOwnersReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OwnerImport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListPaymentsReply parses an HTTP response from a ListPaymentsWithResponse call
 func ParseListPaymentsReply(rsp *http.Response) (*ListPaymentsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -11453,6 +14771,72 @@ func ParseListPaymentsReply(rsp *http.Response) (*ListPaymentsReply, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest PaymentPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRefundsReply parses an HTTP response from a ListRefundsWithResponse call
+func ParseListRefundsReply(rsp *http.Response) (*ListRefundsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRefundsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RefundPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordRefundReply parses an HTTP response from a RecordRefundWithResponse call
+func ParseRecordRefundReply(rsp *http.Response) (*RecordRefundReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordRefundReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Refund
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -11800,6 +15184,39 @@ func ParseReadHistoryReply(rsp *http.Response) (*ReadHistoryReply, error) {
 	return response, nil
 }
 
+// ParseReadMoneyReply parses an HTTP response from a ReadMoneyWithResponse call
+func ParseReadMoneyReply(rsp *http.Response) (*ReadMoneyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadMoneyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbaleMoney
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseNotifyVerbaleReply parses an HTTP response from a NotifyVerbaleWithResponse call
 func ParseNotifyVerbaleReply(rsp *http.Response) (*NotifyVerbaleReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -11816,6 +15233,39 @@ func ParseNotifyVerbaleReply(rsp *http.Response) (*NotifyVerbaleReply, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest VerbaleAndCode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListOwnerHintsReply parses an HTTP response from a ListOwnerHintsWithResponse call
+func ParseListOwnerHintsReply(rsp *http.Response) (*ListOwnerHintsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOwnerHintsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OwnerHintList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -12158,6 +15608,72 @@ func ParseListInstallationDiscrepanciesReply(rsp *http.Response) (*ListInstallat
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DiscrepancyPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCloseInstallationDiscrepancyReply parses an HTTP response from a CloseInstallationDiscrepancyWithResponse call
+func ParseCloseInstallationDiscrepancyReply(rsp *http.Response) (*CloseInstallationDiscrepancyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CloseInstallationDiscrepancyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Discrepancy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTakeInstallationDiscrepancyReply parses an HTTP response from a TakeInstallationDiscrepancyWithResponse call
+func ParseTakeInstallationDiscrepancyReply(rsp *http.Response) (*TakeInstallationDiscrepancyReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TakeInstallationDiscrepancyReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Discrepancy
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -134,6 +134,10 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 			Messages:      c.inbox,
 			Discrepancies: troubles{st},
 			Printer:       printer{},
+			Worklist:      c.worklist,
+			Money:         c.payments,
+			Exports:       c.exports,
+			Owners:        c.owners,
 		})},
 		{"soap", cfg.SOAPListen, soapTLS, c.soap},
 	} {

@@ -9,10 +9,12 @@ import (
 	"preavviso/internal/config"
 	"preavviso/internal/dispatch"
 	"preavviso/internal/documents"
+	"preavviso/internal/exports"
 	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/loop"
 	"preavviso/internal/multe"
+	"preavviso/internal/owners"
 	"preavviso/internal/payments"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
@@ -21,6 +23,7 @@ import (
 	"preavviso/internal/store"
 	"preavviso/internal/verbali"
 	"preavviso/internal/webhooks"
+	"preavviso/internal/worklist"
 )
 
 // accountingEvery is how often payments without flow are looked for. Flows come
@@ -34,6 +37,9 @@ const expireEvery = 15 * time.Minute
 // repriceEvery is how late after its hour an amount may change: nobody looks at
 // the clock of a payment so closely at five past midnight.
 const repriceEvery = time.Minute
+
+// forgetEvery is how often imported owners are forgotten. They are kept for months.
+const forgetEvery = time.Hour
 
 // core is the service without its sockets: the use cases, the loops that work
 // between them and what answers PiemontePAY.
@@ -49,6 +55,10 @@ type core struct {
 	inbox    *inbox.Inbox
 
 	documents *documents.Documents
+
+	worklist *worklist.Worklist
+	exports  *exports.Exports
+	owners   *owners.Owners
 
 	loops []*loop.Loop
 	soap  http.Handler
@@ -69,6 +79,17 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		documents: newDocuments(st, d),
 		webhooks:  webhooks.New(st, hooks, d.Now, d.Random, func() { tell.Nudge() }),
 	}
+	c.worklist, c.owners = worklist.New(st, d.Now), owners.New(st, d.Now)
+	// A list of acts is made of what is known once the inbox is empty.
+	c.exports = exports.New(st, d.Now, func(ctx context.Context) error {
+		for more := true; more; {
+			var err error
+			if more, err = c.inbox.Work(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	outbox := dispatch.New(st, gateway, d.Now, d.Random, dispatch.Options{
 		ResendAfter: cfg.ResendAfter, ReconcileAfter: cfg.ReconcileAfter, SilentAfter: cfg.SilentAfter, Log: d.Log, Positions: callers})
 	// A payment may be what a flow was waiting for.
@@ -104,6 +125,7 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		tell,
 		loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
 		loop.New("expire", expireEvery, d.Log, c.registry.Expire),
+		loop.New("owners", forgetEvery, d.Log, c.owners.Purge),
 	}
 
 	mux, listener := http.NewServeMux(), ppay.NewListener(c.inbox, from)
