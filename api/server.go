@@ -107,6 +107,7 @@ type Config struct {
 	Log    *slog.Logger
 	Random io.Reader // of trace ids; safe for concurrent use
 	Now    func() time.Time
+	Limits web.Limits     // what is zero has a default
 	Admin  []multe.Digest // of the installation's tokens, two while one is replaced; none opens nothing
 
 	Registry      Registry
@@ -126,10 +127,14 @@ type Config struct {
 	Printer       Printer
 }
 
+// defaultLimits allow a program of the office to work through a day's verbali at
+// once, and fifty requests a second.
+var defaultLimits = web.Limits{Rate: 50, Burst: 1000}
+
 // New returns the API.
 func New(cfg Config) *web.Server {
 	s := &server{cfg}
-	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit})
+	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}

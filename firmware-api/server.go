@@ -59,15 +59,20 @@ type Config struct {
 	Log      *slog.Logger
 	Random   io.Reader // of trace ids; safe for concurrent use
 	Now      func() time.Time
+	Limits   web.Limits // what is zero has a default
 	Registry Registry
 	Pool     Pool
 	Verbali  Verbali
 }
 
+// defaultLimits allow a handheld four requests a second, which is less than the
+// nonces that are remembered for it, and the slips of a whole shift at once.
+var defaultLimits = web.Limits{Rate: 4, Burst: 300}
+
 // New returns the API.
 func New(cfg Config) *web.Server {
 	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, now: cfg.Now}
-	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Admit: s.admit, AdmitSigned: s.admitSigned})
+	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit, AdmitSigned: s.admitSigned})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}

@@ -36,6 +36,7 @@ type operation struct {
 	*openapi3.Operation
 	schemes []string              // security schemes, any of which will do
 	open    bool                  // anybody may call
+	outside bool                  // takes no slot
 	body    *openapi3.Schema      // of JSON; nil if it takes none
 	raw     string                // media type of a body that is no JSON; "" if it takes none
 	limit   int64                 // of the body, in bytes
@@ -70,6 +71,7 @@ func readContract(doc []byte) (map[string]operation, error) {
 				}
 			}
 			slices.Sort(o.schemes)
+			o.outside, _ = op.Extensions[noAdmission].(bool)
 			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
 				o.params = append(o.params, p.Value)
 			}

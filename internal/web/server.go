@@ -24,6 +24,7 @@ type Config struct {
 	Log      *slog.Logger
 	Random   io.Reader // of trace ids; safe for concurrent use, as crypto/rand.Reader is
 	Now      func() time.Time
+	Limits   Limits
 
 	// Admit finds who holds a bearer token and decides whether they may ask for
 	// call. The handler gets the context it returns. A token that nobody holds is
@@ -52,6 +53,7 @@ type Server struct {
 	admit      func(context.Context, string, Call) (context.Context, error)
 	signed     func(context.Context, *Signature, Call) (context.Context, error)
 	replays    *replays
+	load       *admission
 	operations map[string]operation
 }
 
@@ -68,7 +70,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{engine: gin.New(), log: cfg.Log, random: cfg.Random, now: cfg.Now, admit: cfg.Admit, signed: cfg.AdmitSigned,
-		replays: replays, operations: operations}
+		replays: replays, load: newAdmission(cfg.Limits, cfg.Log, cfg.Random), operations: operations}
 	e := s.engine
 	if err := e.SetTrustedProxies(nil); err != nil { // addresses are not used, so no header may forge one
 		return nil, fmt.Errorf("trusted proxies: %w", err)
@@ -83,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 	e.NoMethod(func(c *gin.Context) {
 		refuse(c, http.StatusMethodNotAllowed, "route.bad_method", "Operazione non prevista a questo indirizzo.")
 	})
-	s.routes = e.Group("/", s.authenticate, s.check)
+	s.routes = e.Group("/", s.admission, s.authenticate, s.check)
 	return s, nil
 }
 
@@ -203,6 +205,9 @@ func (s *Server) checkToken(c *gin.Context, maySign bool, call Call) {
 		s.Fail(c, err)
 		return
 	}
+	if !s.throttle(c, token) {
+		return
+	}
 	c.Request = c.Request.WithContext(ctx)
 }
 
@@ -237,10 +242,14 @@ func (s *Server) checkSignature(c *gin.Context, op operation, call Call) {
 	}
 	ctx := context.WithValue(c.Request.Context(), signatureKey{}, sig)
 	if !op.open {
-		if ctx, err = s.signed(ctx, sig, call); err == nil {
-			err = s.replays.take(sig, now)
+		if ctx, err = s.signed(ctx, sig, call); err != nil {
+			s.Fail(c, err)
+			return
 		}
-		if err != nil {
+		if !s.throttle(c, sig.KeyID) {
+			return
+		}
+		if err := s.replays.take(sig, now); err != nil {
 			s.Fail(c, err)
 			return
 		}
