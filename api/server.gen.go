@@ -1448,9 +1448,17 @@ type ImportedCodeOutcome string
 
 // Invitation defines model for Invitation.
 type Invitation struct {
-	Code    string    `json:"code"`
-	Device  Device    `json:"device"`
-	Expires time.Time `json:"expires"`
+	Code   string `json:"code"`
+	Device Device `json:"device"`
+
+	// Enrolment All that the handheld needs, in one text: the address of the service, the
+	// pin of its key and the code (firmware-api/README.md). Absent where the
+	// service does not know its own address (option firmware-url).
+	Enrolment string    `json:"enrolment,omitempty,omitzero"`
+	Expires   time.Time `json:"expires"`
+
+	// QrSvg enrolment as a QR code; an SVG image without a size of its own.
+	QrSvg string `json:"qr_svg,omitempty,omitzero"`
 }
 
 // Match other: of an IUV that is none of ours. matched: notified and accounted for,

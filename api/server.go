@@ -125,6 +125,10 @@ type Config struct {
 	Exports       Exports
 	Owners        Owners
 	Printer       Printer
+
+	// Enrolment makes what the office shows to a handheld out of a one-time code: one
+	// text, and its QR code. Both are empty where nobody knows our address.
+	Enrolment func(code string) (uri, svg string, err error)
 }
 
 // defaultLimits allow a program of the office to work through a day's verbali at
@@ -235,7 +239,11 @@ func (s *server) AddDevice(ctx context.Context, r AddDeviceRequestObject) (AddDe
 	if err != nil {
 		return nil, err
 	}
-	return AddDevice201JSONResponse{Device: deviceBody(d), Code: code, Expires: d.InviteBy}, nil
+	uri, svg, err := s.Enrolment(code)
+	if err != nil {
+		return nil, err
+	}
+	return AddDevice201JSONResponse{Device: deviceBody(d), Code: code, Expires: d.InviteBy, Enrolment: uri, QrSvg: svg}, nil
 }
 
 // InviteDevice serves POST /v1/creditors/{cf}/devices/{id}/invites.
@@ -244,7 +252,11 @@ func (s *server) InviteDevice(ctx context.Context, r InviteDeviceRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return InviteDevice201JSONResponse{Device: deviceBody(d), Code: code, Expires: d.InviteBy}, nil
+	uri, svg, err := s.Enrolment(code)
+	if err != nil {
+		return nil, err
+	}
+	return InviteDevice201JSONResponse{Device: deviceBody(d), Code: code, Expires: d.InviteBy, Enrolment: uri, QrSvg: svg}, nil
 }
 
 // RevokeDevice serves DELETE /v1/creditors/{cf}/devices/{id}.

@@ -64,6 +64,7 @@ func handler(w *webtest.World) *web.Server {
 		Exports:       w.Exports,
 		Owners:        w.Owners,
 		Printer:       printer{},
+		Enrolment:     func(code string) (uri, svg string, err error) { return "preavviso:enrol?c=" + code, "<svg/>", nil },
 	})
 }
 
@@ -168,6 +169,9 @@ func TestOffice(t *testing.T) {
 
 	var invitation, again api.Invitation
 	do(operator.Token, "POST", path+"/devices", map[string]any{"name": "Palmare 1", "bearer": true}).Decode(t, 201, &invitation)
+	if invitation.Enrolment != "preavviso:enrol?c="+invitation.Code || invitation.QrSvg == "" {
+		t.Errorf("shown: %q, %q", invitation.Enrolment, invitation.QrSvg)
+	}
 	if invitation.Device.State != "invited" || invitation.Code == "" || !invitation.Expires.Equal(w.Now().Add(10*time.Minute)) {
 		t.Errorf("invitation = %+v", invitation)
 	}

@@ -48,8 +48,18 @@ type Conn struct {
 
 // NewConn returns a Conn to a service, such as "https://multe.example.it".
 func NewConn(server string, s Signer) (*Conn, error) {
+	u, err := parseServer(server)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(s.PublicKey())
+	return &Conn{base: u, signer: s, keyID: hex.EncodeToString(sum[:]), http: &http.Client{Timeout: callTimeout}, now: time.Now}, nil
+}
+
+// parseServer reads the address of a service.
+func parseServer(server string) (*url.URL, error) {
 	u, err := url.Parse(server)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, errors.New("client: the address of a service is http(s)://host[:port]")
 	}
 	// A default port is not part of @authority (RFC 9421 §2.2.3), nor of the Host.
@@ -60,8 +70,7 @@ func NewConn(server string, s Signer) (*Conn, error) {
 		}
 	}
 	u.Host, u.Path = strings.ToLower(u.Host), ""
-	sum := sha256.Sum256(s.PublicKey())
-	return &Conn{base: u, signer: s, keyID: hex.EncodeToString(sum[:]), http: &http.Client{Timeout: callTimeout}, now: time.Now}, nil
+	return u, nil
 }
 
 // SetTransport sets what carries the requests. Call it before the first.

@@ -106,6 +106,10 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		}
 	}()
 
+	enrol, err := newEnrolment(cfg, ours)
+	if err != nil {
+		return nil, err
+	}
 	c := newCore(cfg, d, st, gateway, callers, listenerAuth, hooks)
 	if c.access, err = newAccess(cfg, d, st); err != nil {
 		return nil, err
@@ -117,11 +121,13 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		h          http.Handler
 	}{
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Registry: c.registry, Pool: c.pool, Verbali: c.verbali})},
+			Log: d.Log, Now: d.Now, Random: d.Random, Limits: limits(cfg, cfg.DeviceRate), Registry: c.registry, Pool: c.pool, Verbali: c.verbali})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
 			Log:           d.Log,
 			Now:           d.Now,
 			Random:        d.Random,
+			Limits:        limits(cfg, cfg.OperatorRate),
+			Enrolment:     enrol.show,
 			Admin:         admin,
 			Registry:      c.registry,
 			Pool:          c.pool,
@@ -147,6 +153,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		}
 		a.servers = append(a.servers, server{s.name, l, s.h, s.tls})
 	}
+	enrol.listensAt(a.Addr("firmware"))
 	if cfg.OfficeListen != "" {
 		l, err := net.Listen("tcp", cfg.OfficeListen)
 		if err != nil {

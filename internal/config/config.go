@@ -41,6 +41,9 @@ type Service struct {
 	OfficeKeyFile string // 64 hex digits that seal second factors; "" for Data + ".key", made if there is none
 	OfficeProxy   string // networks whose X-Forwarded-For we believe, in CIDR form with commas
 
+	FirmwareURL     string // where handhelds find FirmwareListen from outside; "" for what FirmwareListen says
+	FirmwarePinFile string // PEM; the certificate, or public key, that they see there; "" for TLSCertFile
+
 	AdminTokenFile string // opens the back office's API for the installation
 
 	PPayURL          string        // where PiemontePAY takes InserisciListaDiCarico and AggiornaPosizioniDebitorie
@@ -81,6 +84,13 @@ type Service struct {
 	ResendAfter    time.Duration // how long an unanswered batch waits for its esito before it is sent again
 	ReconcileAfter time.Duration // how long an esito may be missing before its list is told again
 	SilentAfter    time.Duration // how long all of them may be missing before a person is told
+
+	// What each of the two JSON APIs takes on; 0 leaves it to package web.
+	Slots        int           // requests that are worked at once
+	Queue        int           // requests that wait
+	QueueWait    time.Duration // how long one waits at most
+	DeviceRate   int           // requests a second of one handheld, in the long run
+	OperatorRate int           // of one operator
 
 	AccountingDays int // how long a notified payment may be in no flow
 
@@ -132,6 +142,13 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	fs.StringVar(&s.OfficeURL, 0, "office-url", "", "where browsers find the pages, such as https://multe.comune.example.it; empty for office-listen itself")
 	fs.StringVar(&s.OfficeKeyFile, 0, "office-key-file", "", "file of 64 hex digits that seal second factors, made if there is none; empty for the database's name and .key")
 	fs.StringVar(&s.OfficeProxy, 0, "office-proxy", "", "networks of the proxies in front of the pages, whose X-Forwarded-For is believed")
+	fs.StringVar(&s.FirmwareURL, 0, "firmware-url", "", "address at which handhelds reach firmware-listen, for enrolment codes, such as https://multe.example.it; without, what firmware-listen says")
+	fs.StringVar(&s.FirmwarePinFile, 0, "firmware-pin-file", "", "PEM file of the certificate or public key that handhelds see there, if a proxy speaks TLS; its key goes into enrolment codes")
+	fs.IntVar(&s.Slots, 0, "slots", 256, "requests that each JSON API works at once")
+	fs.IntVar(&s.Queue, 0, "queue", 4096, "requests that may wait for a slot; beyond it they are answered 503")
+	fs.DurationVar(&s.QueueWait, 0, "queue-wait", 10*time.Second, "how long a request may wait for a slot before it is answered 503")
+	fs.IntVar(&s.DeviceRate, 0, "device-rate", 4, "requests a second that one handheld may make in the long run; beyond it they are answered 429")
+	fs.IntVar(&s.OperatorRate, 0, "operator-rate", 50, "requests a second that one operator may make in the long run")
 	fs.StringVar(&s.AdminTokenFile, 0, "admin-token-file", "", "file with the administrator's token, at least 32 characters")
 	fs.DurationVar(&s.PPayTimeout, 0, "ppay-timeout", 15*time.Second, "limit of one call to PiemontePAY")
 	fs.DurationVar(&s.PPayWSSLifetime, 0, "ppay-wss-lifetime", time.Minute, "how long the wsse:Timestamp of a call is good")
@@ -321,6 +338,29 @@ func (s *Service) validate() error {
 	if err := pair("tls-cert-file", s.TLSCertFile, "tls-key-file", s.TLSKeyFile); err != nil {
 		return err
 	}
+	if s.FirmwareURL != "" {
+		u, err := url.Parse(s.FirmwareURL)
+		if err != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return usage("firmware-url: want https://host or https://host:port: what handhelds send is personal")
+		}
+	}
+	if s.FirmwarePinFile != "" && !strings.HasPrefix(s.FirmwareURL, "https:") {
+		return usage("firmware-pin-file: there is no firmware-url with https")
+	}
+	for _, n := range []struct {
+		name     string
+		value    int
+		min, max int
+	}{
+		{"slots", s.Slots, 1, 10_000},
+		{"queue", s.Queue, 1, 100_000},
+		{"device-rate", s.DeviceRate, 1, 5}, // the nonces that are remembered for one
+		{"operator-rate", s.OperatorRate, 1, 1000},
+	} {
+		if n.value < n.min || n.value > n.max {
+			return usage("%s: want from %d to %d", n.name, n.min, n.max)
+		}
+	}
 	if s.SOAPClientCAFile != "" && s.TLSCertFile == "" {
 		return usage("soap-client-ca-file: a certificate can only be asked for in TLS: tls-cert-file and tls-key-file are needed")
 	}
@@ -338,6 +378,7 @@ func (s *Service) validate() error {
 		{"ppay-timeout", s.PPayTimeout, 100 * time.Millisecond},
 		{"replenish-every", s.ReplenishEvery, 10 * time.Millisecond},
 		{"submit-every", s.SubmitEvery, 10 * time.Millisecond},
+		{"queue-wait", s.QueueWait, 100 * time.Millisecond},
 		{"inbox-every", s.InboxEvery, 10 * time.Millisecond},
 		{"resend-after", s.ResendAfter, time.Second},
 		{"reconcile-after", s.ReconcileAfter, time.Minute},

@@ -76,6 +76,13 @@ func TestRefusals(t *testing.T) {
 		"none with user":       {args: with("--soap-auth", "none"), says: "soap-auth"},
 		"unknown auth":         {args: with("--ppay-auth", "digest"), says: "ppay-auth"},
 		"colon in user":        {args: with("--soap-user", "a:b"), says: "colon"},
+		"firmware in plain":    {args: with("--firmware-url", "http://multe.example.it"), says: "firmware-url"},
+		"firmware with a path": {args: with("--firmware-url", "https://multe.example.it/api"), says: "firmware-url"},
+		"pin without address":  {args: with("--firmware-pin-file", "cert.pem"), says: "firmware-pin-file"},
+		"no slot":              {args: with("--slots", "0"), says: "slots"},
+		"no queue":             {args: with("--queue", "0"), says: "queue"},
+		"no patience":          {args: with("--queue-wait", "1ms"), says: "queue-wait"},
+		"beyond the nonces":    {args: with("--device-rate", "6"), says: "device-rate"},
 		"bad level":            {args: with("--log-level", "loud"), says: "log-level"},
 	} {
 		t.Run(name, func(t *testing.T) {
