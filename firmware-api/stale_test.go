@@ -1,12 +1,16 @@
 package firmwareapi_test
 
 import (
+	"encoding/json"
+	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	firmwareapi "preavviso/firmware-api"
+	"preavviso/firmware-api/client"
 	"preavviso/internal/multe"
 	"preavviso/internal/pool"
 	"preavviso/internal/web/webtest"
@@ -135,3 +139,101 @@ func TestLeaseWithoutWant(t *testing.T) {
 		t.Errorf("the same id with a want: %+v", p)
 	}
 }
+
+// TestClientObeysTheLease: once its lease has passed the reference client prints
+// nothing more, also after a restart and before it has asked; then it goes on.
+func TestClientObeysTheLease(t *testing.T) {
+	w := webtest.New(t)
+	w.AddCodes(t, webtest.Torino, 40)
+	_, code, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := handler(w)
+	online := true
+	network := roundTrip(func(r *http.Request) (*http.Response, error) {
+		if !online {
+			return nil, errors.New("no network")
+		}
+		return webtest.Transport{Handler: api}.RoundTrip(r)
+	})
+	dir := t.TempDir()
+	var d *client.Device
+	restart := func() {
+		t.Helper()
+		if d != nil {
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d, err = client.Open(dir, "http://palmari.example"); err != nil {
+			t.Fatal(err)
+		}
+		d.Conn().SetTransport(network)
+		d.Conn().SetNow(w.Now)
+		d.SetSleep(func(time.Duration) {})
+	}
+	print := func() error {
+		slip := (&rig{World: w}).slip(t, multe.Code{})
+		for _, name := range []string{"id", "position", "avviso", "issued_at"} {
+			delete(slip, name)
+		}
+		text, err := d.Issue(encode(t, slip))
+		if err != nil {
+			return err
+		}
+		var s struct{ ID string }
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			return err
+		}
+		return d.Printed(s.ID)
+	}
+	restart()
+	if err := d.Enrol(code); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := d.Lease(0); err != nil || n != multe.DefaultBlock {
+		t.Fatalf("lent %d, %v", n, err)
+	}
+	w.Pass(50 * time.Hour)
+	if err := errors.Join(print(), d.Sync()); err != nil { // heard: its time begins anew
+		t.Fatal(err)
+	}
+	online = false
+	w.Pass(50 * time.Hour)
+	restart()
+	if err := print(); err != nil {
+		t.Fatalf("within the lease, offline, after a restart: %v", err)
+	}
+	w.Pass(30 * time.Hour)
+	if err := print(); !errors.Is(err, client.ErrStale) {
+		t.Fatalf("past the lease: %v", err)
+	}
+	restart()
+	if err := print(); !errors.Is(err, client.ErrStale) {
+		t.Fatalf("past the lease, after a restart: %v", err)
+	}
+	if _, err := w.Registry.Expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	online = true
+	if _, err := d.Conn().Do("GET", "/v1/state", nil); err != nil { // an answer alone does not do
+		t.Fatal(err)
+	}
+	if err := print(); !errors.Is(err, client.ErrStale) {
+		t.Fatalf("with an answer that nobody compared: %v", err)
+	}
+	if err := d.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if d.Sent() != 2 || d.Count("free") != 0 || d.Count("aside") != multe.DefaultBlock-2 {
+		t.Errorf("%d sent, codes %s", d.Sent(), d.Codes())
+	}
+	if n, err := d.Lease(0); err != nil || n != 5 || print() != nil || d.Sync() != nil || d.Sent() != 3 {
+		t.Errorf("a new block: %d, %v; %d sent", n, err, d.Sent())
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

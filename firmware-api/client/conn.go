@@ -44,6 +44,7 @@ type Conn struct {
 	challenge string
 	offset    time.Duration // the service's clock minus ours
 	low       bool
+	expires   time.Time
 }
 
 // NewConn returns a Conn to a service, such as "https://multe.example.it".
@@ -95,6 +96,14 @@ func (c *Conn) StockLow() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.low
+}
+
+// Expires returns until when the handheld may keep silent, as the service last said;
+// zero if it never did.
+func (c *Conn) Expires() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.expires
 }
 
 // Refusal is an answer other than 2xx.
@@ -200,6 +209,9 @@ func (c *Conn) learn(h http.Header, middle time.Time) {
 	defer c.mu.Unlock()
 	if word := h.Get("Preavviso-Stock"); word != "" {
 		c.low = word == "low"
+	}
+	if t, err := time.Parse(time.RFC3339, h.Get("Preavviso-Expires")); err == nil {
+		c.expires = t
 	}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		if skew := date.Sub(middle) - c.offset; skew.Abs() > smallSkew {

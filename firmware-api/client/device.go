@@ -32,6 +32,7 @@ const (
 // The errors of a Device that are not the service's.
 var (
 	ErrNoCodes = errors.New("client: no free code on this device")
+	ErrStale   = errors.New("client: the service was not heard for so long that the codes may have been set aside: Sync first")
 	ErrState   = errors.New("client: not in the present state of this code")
 	ErrDraft   = errors.New("client: the draft of a slip must be a JSON object without id, position and avviso")
 )
@@ -192,12 +193,15 @@ func (d *Device) Enrol(code string) error {
 	return d.Recover()
 }
 
-// Lease asks for codes, at most 500 at once, and returns how many came. Its request
-// is repeated by the next Lease or Sync if no answer came.
+// Lease asks for codes, at most 500 at once, and returns how many came; with 0 the
+// service decides. Its request is repeated by the next Lease or Sync if no answer came.
 func (d *Device) Lease(want int) (int, error) {
 	d.network.Lock()
 	defer d.network.Unlock()
 	if _, err := d.settleAsk(); err != nil {
+		return 0, err
+	}
+	if err := d.freshen(); err != nil {
 		return 0, err
 	}
 	id, err := d.newID()
@@ -251,14 +255,47 @@ func (d *Device) settleAsk() (int, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(got), errors.Join(d.write(event{Kind: evLent, Codes: got}), err)
+	return len(got), errors.Join(d.write(event{Kind: evLent, Codes: got}), d.extend(false), err)
+}
+
+// extendBy is how much later the end of the lease must have become to be written
+// down: a day has some writes more, not one for each request.
+const extendBy = time.Hour
+
+// extend moves the end of the lease to where the service last put it. Once it has
+// passed that takes more than an answer: checked says that the service has just told
+// what the device still holds. d.mu must be held.
+func (d *Device) extend(checked bool) error {
+	until := d.conn.Expires()
+	if d.stale() && !checked || until.Sub(d.state.Until) < extendBy {
+		return nil
+	}
+	return d.write(event{Kind: evUntil, Until: until})
+}
+
+// stale reports whether the lease has passed. d.mu must be held.
+func (d *Device) stale() bool {
+	return !d.state.Until.IsZero() && d.conn.Now().After(d.state.Until)
+}
+
+// freshen asks what the device still holds, if its lease has passed. d.network must
+// be held.
+func (d *Device) freshen() error {
+	d.mu.Lock()
+	stale := d.stale()
+	d.mu.Unlock()
+	if !stale {
+		return nil
+	}
+	return d.compare()
 }
 
 // Issue puts a slip on the oldest free code and returns it whole, ready to print:
 // its use is then on the disk. draft is what the warden entered: the members of a
 // Slip of openapi.yaml without id, position and avviso; issued_at is now if it is
 // missing. After printing call [Device.Printed], [Device.Spoil] if the paper is no
-// good, and after a crash see [Device.Unsure].
+// good, and after a crash see [Device.Unsure]. [ErrStale] if the service may have
+// given up the device's codes: [Device.Sync] finds out.
 func (d *Device) Issue(draft string) (string, error) {
 	var slip map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(draft), &slip); err != nil || slip == nil {
@@ -278,6 +315,9 @@ func (d *Device) Issue(draft string) (string, error) {
 	k := d.state.first(free)
 	if k == nil {
 		return "", ErrNoCodes
+	}
+	if d.stale() {
+		return "", ErrStale
 	}
 	for name, value := range map[string]string{"id": id, "position": k.Position, "avviso": k.Avviso, "issued_at": d.conn.Now().UTC().Format(time.RFC3339)} {
 		if _, given := slip[name]; given {
@@ -388,6 +428,11 @@ func (d *Device) Recover() error {
 	if _, err := d.settleAsk(); err != nil {
 		return err
 	}
+	return d.compare()
+}
+
+// compare is Recover with d.network held.
+func (d *Device) compare() error {
 	answer, err := d.call(http.MethodGet, "/v1/state", nil)
 	if err != nil {
 		return err
@@ -414,7 +459,7 @@ func (d *Device) Recover() error {
 		}
 	}
 	if len(told.Held) >= maxHeld {
-		return nil // the list may be cut short: what is missing proves nothing
+		return d.extend(true) // the list may be cut short: what is missing proves nothing
 	}
 	var gone []string
 	for _, k := range d.state.Codes {
@@ -427,7 +472,7 @@ func (d *Device) Recover() error {
 			return err
 		}
 	}
-	return nil
+	return d.extend(true)
 }
 
 // maxHeld is how many codes /v1/state lists at most.
@@ -445,6 +490,9 @@ func (d *Device) Sync() error {
 			return err
 		}
 	}
+	if err := d.freshen(); err != nil {
+		return err
+	}
 	for _, task := range []func() (done bool, err error){d.upload, d.report, d.giveBack} {
 		for {
 			done, err := task()
@@ -455,6 +503,12 @@ func (d *Device) Sync() error {
 				break
 			}
 		}
+	}
+	d.mu.Lock()
+	err := d.extend(false)
+	d.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	return d.compact()
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // The states of a code on the device; doc.go tells what each means.
@@ -35,11 +36,12 @@ type state struct {
 	Ask       *ask            `json:"ask,omitempty"`       // a request of codes without an answer
 	Codes     []code          `json:"codes,omitempty"`     // oldest first
 	Sent      int             `json:"sent"`                // slips that the service has taken
+	Until     time.Time       `json:"until,omitzero"`      // when what is held may be set aside; zero: the service never said
 }
 
 type ask struct {
 	ID   string `json:"id"`
-	Want int    `json:"want"`
+	Want int    `json:"want,omitempty"`
 }
 
 // event is a record of the journal: one of the kinds below.
@@ -53,6 +55,7 @@ type event struct {
 	Verbale  string          `json:"verbale,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
 	Return   string          `json:"return,omitempty"`
+	Until    time.Time       `json:"until,omitzero"`
 }
 
 const (
@@ -69,6 +72,7 @@ const (
 	evDone     = "done"     // Position: reported, or given back
 	evAside    = "aside"    // Position: not to be printed, whatever it was
 	evSuspect  = "suspect"  // Codes: held according to the service, unknown here
+	evUntil    = "until"    // Until: the service has moved the end of the lease on
 )
 
 // apply makes e count. It decides nothing: what may happen is decided before the
@@ -111,6 +115,8 @@ func (s *state) apply(e event) {
 		k.State = aside
 	case evSuspect:
 		s.add(e.Codes, suspect)
+	case evUntil:
+		s.Until = e.Until
 	}
 }
 
