@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"preavviso/internal/multe"
 	"time"
@@ -65,6 +66,60 @@ const (
 func (e CreditorAmounts) Valid() bool {
 	switch e {
 	case TwoCodes:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PhotoStatusState.
+const (
+	PhotoStatusStateDropped   PhotoStatusState = "dropped"
+	PhotoStatusStateKept      PhotoStatusState = "kept"
+	PhotoStatusStateRefused   PhotoStatusState = "refused"
+	PhotoStatusStateUploading PhotoStatusState = "uploading"
+	PhotoStatusStateWaiting   PhotoStatusState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PhotoStatusState enum.
+func (e PhotoStatusState) Valid() bool {
+	switch e {
+	case PhotoStatusStateDropped:
+		return true
+	case PhotoStatusStateKept:
+		return true
+	case PhotoStatusStateRefused:
+		return true
+	case PhotoStatusStateUploading:
+		return true
+	case PhotoStatusStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SlipFeedbackStatus.
+const (
+	SlipFeedbackStatusCancelled SlipFeedbackStatus = "cancelled"
+	SlipFeedbackStatusPaid      SlipFeedbackStatus = "paid"
+	SlipFeedbackStatusPayable   SlipFeedbackStatus = "payable"
+	SlipFeedbackStatusQueued    SlipFeedbackStatus = "queued"
+	SlipFeedbackStatusRefused   SlipFeedbackStatus = "refused"
+)
+
+// Valid indicates whether the value is a known member of the SlipFeedbackStatus enum.
+func (e SlipFeedbackStatus) Valid() bool {
+	switch e {
+	case SlipFeedbackStatusCancelled:
+		return true
+	case SlipFeedbackStatusPaid:
+		return true
+	case SlipFeedbackStatusPayable:
+		return true
+	case SlipFeedbackStatusQueued:
+		return true
+	case SlipFeedbackStatusRefused:
 		return true
 	default:
 		return false
@@ -204,6 +259,19 @@ type Enrolment struct {
 	Token string `json:"token,omitempty,omitzero"`
 }
 
+// FeedbackPage defines model for FeedbackPage.
+type FeedbackPage struct {
+	// Cursor Goes into the next `after`.
+	Cursor string `json:"cursor"`
+
+	// Messages All messages in force that this handheld has not confirmed.
+	Messages []Message `json:"messages"`
+
+	// More There is another page: ask at once.
+	More  bool           `json:"more"`
+	Slips []SlipFeedback `json:"slips"`
+}
+
 // FieldProblem defines model for FieldProblem.
 type FieldProblem struct {
 	Detail string `json:"detail"`
@@ -251,6 +319,66 @@ type LeasedCodes struct {
 	Id ID `json:"id"`
 }
 
+// Message defines model for Message.
+type Message struct {
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id ID `json:"id"`
+
+	// Text Italian, at most 280 characters.
+	Text      string    `json:"text"`
+	WrittenAt time.Time `json:"written_at"`
+}
+
+// MessageRead defines model for MessageRead.
+type MessageRead struct {
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id     ID        `json:"id"`
+	ReadAt time.Time `json:"read_at"`
+}
+
+// PhotoDeclaration defines model for PhotoDeclaration.
+type PhotoDeclaration struct {
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id ID `json:"id"`
+
+	// Media Only image/jpeg (photo.bad_media).
+	Media string `json:"media"`
+
+	// Sha256 Of the whole file, in hex.
+	Sha256 string `json:"sha256"`
+
+	// Size Bytes, at most 2097152 (photo.too_large).
+	Size int `json:"size"`
+
+	// Verbale A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Verbale ID `json:"verbale"`
+}
+
+// PhotoStatus defines model for PhotoStatus.
+type PhotoStatus struct {
+	// Code Why it is refused.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id ID `json:"id"`
+
+	// Offset Bytes that are stored.
+	Offset int `json:"offset"`
+	Size   int `json:"size"`
+
+	// State uploading: bytes are wanted from `offset` on; waiting: whole, its verbale is
+	// not here yet; kept: whole, evidence of its verbale; refused: not what was
+	// declared; dropped: not completed, or without verbale, for 30 days.
+	State PhotoStatusState `json:"state"`
+}
+
+// PhotoStatusState uploading: bytes are wanted from `offset` on; waiting: whole, its verbale is
+// not here yet; kept: whole, evidence of its verbale; refused: not what was
+// declared; dropped: not completed, or without verbale, for 30 days.
+type PhotoStatusState string
+
 // PostalAccount Of the Data Matrix; absent when none may be printed.
 type PostalAccount struct {
 	Authorization string `json:"authorization"`
@@ -269,6 +397,9 @@ type Problem struct {
 	// Detail Italian, to be shown.
 	Detail string         `json:"detail"`
 	Errors []FieldProblem `json:"errors,omitempty,omitzero"`
+
+	// Offset With photo.wrong_offset: where the photo goes on.
+	Offset int `json:"offset,omitempty,omitzero"`
 
 	// ServerTime With auth.clock_skew and auth.expired.
 	ServerTime time.Time `json:"server_time,omitempty,omitzero"`
@@ -324,6 +455,26 @@ type ReturnedCode struct {
 	Returned bool `json:"returned"`
 }
 
+// SightingDay defines model for SightingDay.
+type SightingDay struct {
+	Salt string `json:"salt"`
+
+	// Values Sorted, one after the other without separator.
+	Values string `json:"values"`
+}
+
+// Sightings defines model for Sightings.
+type Sightings struct {
+	// Days Each slip is under the salt of its own day.
+	Days []SightingDay `json:"days"`
+
+	// Digits Hex digits of a value.
+	Digits int `json:"digits"`
+
+	// Hours How far back slips are listed.
+	Hours int `json:"hours"`
+}
+
 // Slip defines model for Slip.
 type Slip struct {
 	// Avviso Codice avviso, 18 digits; the last two are check digits.
@@ -365,6 +516,29 @@ type Slip struct {
 	// Warden Matricola.
 	Warden string `json:"warden"`
 }
+
+// SlipFeedback defines model for SlipFeedback.
+type SlipFeedback struct {
+	// Code Of PiemontePAY, where it refused.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail Italian, to be shown.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
+	Id    ID        `json:"id"`
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Status queued: PiemontePAY has not said yet that it can be paid; payable; paid;
+	// cancelled: annulled by the office; refused: PiemontePAY will not make it
+	// payable, the office has to see to it.
+	Status SlipFeedbackStatus `json:"status"`
+}
+
+// SlipFeedbackStatus queued: PiemontePAY has not said yet that it can be paid; payable; paid;
+// cancelled: annulled by the office; refused: PiemontePAY will not make it
+// payable, the office has to see to it.
+type SlipFeedbackStatus string
 
 // SpoilReason unreadable: the paper cannot be read; wrong: it says something wrong; lost:
 // nobody knows where the paper is; unknown: the handheld was installed again
@@ -438,11 +612,35 @@ type Violation struct {
 	Norm    string `json:"norm"`
 }
 
+// After defines model for After.
+type After = string
+
+// ReadEventsParams defines parameters for ReadEvents.
+type ReadEventsParams struct {
+	// After The cursor of the answer before.
+	After After `form:"after,omitempty" json:"after,omitempty,omitzero"`
+}
+
+// ReadFeedbackParams defines parameters for ReadFeedback.
+type ReadFeedbackParams struct {
+	// After The cursor of the answer before.
+	After After `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit int   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadSightingsParams defines parameters for ReadSightings.
+type ReadSightingsParams struct {
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+}
+
 // EnrolJSONRequestBody defines body for Enrol for application/json ContentType.
 type EnrolJSONRequestBody = EnrolRequest
 
 // LeaseJSONRequestBody defines body for Lease for application/json ContentType.
 type LeaseJSONRequestBody = LeaseRequest
+
+// DeclarePhotoJSONRequestBody defines body for DeclarePhoto for application/json ContentType.
+type DeclarePhotoJSONRequestBody = PhotoDeclaration
 
 // ReturnJSONRequestBody defines body for Return for application/json ContentType.
 type ReturnJSONRequestBody = ReturnRequest
@@ -458,12 +656,33 @@ type ServerInterface interface {
 	// Enrol Register this handheld with a one-time code and its public key.
 	// (POST /v1/enrolments)
 	Enrol(c *gin.Context)
+	// ReadEvents The same as a stream, for where there is a network.
+	// (GET /v1/events)
+	ReadEvents(c *gin.Context, params ReadEventsParams)
+	// ReadFeedback What became of the slips of this handheld since the last time.
+	// (GET /v1/feedback)
+	ReadFeedback(c *gin.Context, params ReadFeedbackParams)
 	// Lease Borrow a block of codes to print, also offline.
 	// (POST /v1/leases)
 	Lease(c *gin.Context)
+	// ConfirmMessage The warden has read a message of the office.
+	// (POST /v1/messages/{id}/read)
+	ConfirmMessage(c *gin.Context, id ID)
+	// DeclarePhoto Say that a photo of a verbale is about to be sent.
+	// (POST /v1/photos)
+	DeclarePhoto(c *gin.Context)
+	// ReadPhoto How far a photo of this handheld has come.
+	// (GET /v1/photos/{id})
+	ReadPhoto(c *gin.Context, id ID)
+	// SendPhotoChunk Send a part of a photo.
+	// (PUT /v1/photos/{id}/chunks/{offset})
+	SendPhotoChunk(c *gin.Context, id ID, offset int)
 	// Return Give back codes that were never printed.
 	// (POST /v1/returns)
 	Return(c *gin.Context)
+	// ReadSightings Where slips were left in the last 24 hours.
+	// (GET /v1/sightings)
+	ReadSightings(c *gin.Context, params ReadSightingsParams)
 	// Spoil Report a code whose slip is spoiled, or may be on paper somewhere.
 	// (POST /v1/spoils)
 	Spoil(c *gin.Context)
@@ -500,6 +719,68 @@ func (siw *ServerInterfaceWrapper) Enrol(c *gin.Context) {
 	siw.Handler.Enrol(c)
 }
 
+// ReadEvents operation middleware
+func (siw *ServerInterfaceWrapper) ReadEvents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadEventsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadEvents(c, params)
+}
+
+// ReadFeedback operation middleware
+func (siw *ServerInterfaceWrapper) ReadFeedback(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadFeedbackParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadFeedback(c, params)
+}
+
 // Lease operation middleware
 func (siw *ServerInterfaceWrapper) Lease(c *gin.Context) {
 
@@ -513,6 +794,103 @@ func (siw *ServerInterfaceWrapper) Lease(c *gin.Context) {
 	siw.Handler.Lease(c)
 }
 
+// ConfirmMessage operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmMessage(c, id)
+}
+
+// DeclarePhoto operation middleware
+func (siw *ServerInterfaceWrapper) DeclarePhoto(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeclarePhoto(c)
+}
+
+// ReadPhoto operation middleware
+func (siw *ServerInterfaceWrapper) ReadPhoto(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadPhoto(c, id)
+}
+
+// SendPhotoChunk operation middleware
+func (siw *ServerInterfaceWrapper) SendPhotoChunk(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "offset" -------------
+	var offset int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "offset", c.Param("offset"), &offset, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter offset: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SendPhotoChunk(c, id, offset)
+}
+
 // Return operation middleware
 func (siw *ServerInterfaceWrapper) Return(c *gin.Context) {
 
@@ -524,6 +902,46 @@ func (siw *ServerInterfaceWrapper) Return(c *gin.Context) {
 	}
 
 	siw.Handler.Return(c)
+}
+
+// ReadSightings operation middleware
+func (siw *ServerInterfaceWrapper) ReadSightings(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadSightingsParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-None-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-None-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfNoneMatch = IfNoneMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadSightings(c, params)
 }
 
 // Spoil operation middleware
@@ -623,6 +1041,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/spoils", wrapper.Spoil)
 	router.POST(options.BaseURL+"/v1/verbali", wrapper.Issue)
 	router.GET(options.BaseURL+"/v1/verbali/:id", wrapper.ReadVerbale)
+	router.POST(options.BaseURL+"/v1/photos", wrapper.DeclarePhoto)
+	router.GET(options.BaseURL+"/v1/photos/:id", wrapper.ReadPhoto)
+	router.PUT(options.BaseURL+"/v1/photos/:id/chunks/:offset", wrapper.SendPhotoChunk)
+	router.GET(options.BaseURL+"/v1/feedback", wrapper.ReadFeedback)
+	router.GET(options.BaseURL+"/v1/events", wrapper.ReadEvents)
+	router.GET(options.BaseURL+"/v1/sightings", wrapper.ReadSightings)
+	router.POST(options.BaseURL+"/v1/messages/:id/read", wrapper.ConfirmMessage)
 	router.GET(options.BaseURL+"/v1/state", wrapper.ReadState)
 }
 
@@ -656,6 +1081,113 @@ type EnroldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnroldefaultApplicationProblemPlusJSONResponse) VisitEnrolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadEventsRequestObject struct {
+	Params ReadEventsParams
+}
+
+type ReadEventsResponseObject interface {
+	VisitReadEventsResponse(w http.ResponseWriter) error
+}
+
+type ReadEvents200TexteventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadEvents200TexteventStreamResponse) VisitReadEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ReadEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadEventsdefaultApplicationProblemPlusJSONResponse) VisitReadEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadFeedbackRequestObject struct {
+	Params ReadFeedbackParams
+}
+
+type ReadFeedbackResponseObject interface {
+	VisitReadFeedbackResponse(w http.ResponseWriter) error
+}
+
+type ReadFeedback200JSONResponse FeedbackPage
+
+func (response ReadFeedback200JSONResponse) VisitReadFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadFeedbackdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadFeedbackdefaultApplicationProblemPlusJSONResponse) VisitReadFeedbackResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -706,6 +1238,164 @@ func (response LeasedefaultApplicationProblemPlusJSONResponse) VisitLeaseRespons
 	return err
 }
 
+type ConfirmMessageRequestObject struct {
+	Id ID `json:"id"`
+}
+
+type ConfirmMessageResponseObject interface {
+	VisitConfirmMessageResponse(w http.ResponseWriter) error
+}
+
+type ConfirmMessage200JSONResponse MessageRead
+
+func (response ConfirmMessage200JSONResponse) VisitConfirmMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmMessagedefaultApplicationProblemPlusJSONResponse) VisitConfirmMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclarePhotoRequestObject struct {
+	Body *DeclarePhotoJSONRequestBody
+}
+
+type DeclarePhotoResponseObject interface {
+	VisitDeclarePhotoResponse(w http.ResponseWriter) error
+}
+
+type DeclarePhoto200JSONResponse PhotoStatus
+
+func (response DeclarePhoto200JSONResponse) VisitDeclarePhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclarePhotodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeclarePhotodefaultApplicationProblemPlusJSONResponse) VisitDeclarePhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPhotoRequestObject struct {
+	Id ID `json:"id"`
+}
+
+type ReadPhotoResponseObject interface {
+	VisitReadPhotoResponse(w http.ResponseWriter) error
+}
+
+type ReadPhoto200JSONResponse PhotoStatus
+
+func (response ReadPhoto200JSONResponse) VisitReadPhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPhotodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadPhotodefaultApplicationProblemPlusJSONResponse) VisitReadPhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendPhotoChunkRequestObject struct {
+	Id     ID  `json:"id"`
+	Offset int `json:"offset"`
+	Body   io.Reader
+}
+
+type SendPhotoChunkResponseObject interface {
+	VisitSendPhotoChunkResponse(w http.ResponseWriter) error
+}
+
+type SendPhotoChunk200JSONResponse PhotoStatus
+
+func (response SendPhotoChunk200JSONResponse) VisitSendPhotoChunkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendPhotoChunkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendPhotoChunkdefaultApplicationProblemPlusJSONResponse) VisitSendPhotoChunkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReturnRequestObject struct {
 	Body *ReturnJSONRequestBody
 }
@@ -734,6 +1424,67 @@ type ReturndefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReturndefaultApplicationProblemPlusJSONResponse) VisitReturnResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSightingsRequestObject struct {
+	Params ReadSightingsParams
+}
+
+type ReadSightingsResponseObject interface {
+	VisitReadSightingsResponse(w http.ResponseWriter) error
+}
+
+type ReadSightings200ResponseHeaders struct {
+	ETag string
+}
+
+type ReadSightings200JSONResponse struct {
+	Body    Sightings
+	Headers ReadSightings200ResponseHeaders
+}
+
+func (response ReadSightings200JSONResponse) VisitReadSightingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSightings304ResponseHeaders struct {
+	ETag string
+}
+
+type ReadSightings304Response struct {
+	Headers ReadSightings304ResponseHeaders
+}
+
+func (response ReadSightings304Response) VisitReadSightingsResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type ReadSightingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadSightingsdefaultApplicationProblemPlusJSONResponse) VisitReadSightingsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -905,12 +1656,33 @@ type StrictServerInterface interface {
 	// Enrol Register this handheld with a one-time code and its public key.
 	// (POST /v1/enrolments)
 	Enrol(ctx context.Context, request EnrolRequestObject) (EnrolResponseObject, error)
+	// ReadEvents The same as a stream, for where there is a network.
+	// (GET /v1/events)
+	ReadEvents(ctx context.Context, request ReadEventsRequestObject) (ReadEventsResponseObject, error)
+	// ReadFeedback What became of the slips of this handheld since the last time.
+	// (GET /v1/feedback)
+	ReadFeedback(ctx context.Context, request ReadFeedbackRequestObject) (ReadFeedbackResponseObject, error)
 	// Lease Borrow a block of codes to print, also offline.
 	// (POST /v1/leases)
 	Lease(ctx context.Context, request LeaseRequestObject) (LeaseResponseObject, error)
+	// ConfirmMessage The warden has read a message of the office.
+	// (POST /v1/messages/{id}/read)
+	ConfirmMessage(ctx context.Context, request ConfirmMessageRequestObject) (ConfirmMessageResponseObject, error)
+	// DeclarePhoto Say that a photo of a verbale is about to be sent.
+	// (POST /v1/photos)
+	DeclarePhoto(ctx context.Context, request DeclarePhotoRequestObject) (DeclarePhotoResponseObject, error)
+	// ReadPhoto How far a photo of this handheld has come.
+	// (GET /v1/photos/{id})
+	ReadPhoto(ctx context.Context, request ReadPhotoRequestObject) (ReadPhotoResponseObject, error)
+	// SendPhotoChunk Send a part of a photo.
+	// (PUT /v1/photos/{id}/chunks/{offset})
+	SendPhotoChunk(ctx context.Context, request SendPhotoChunkRequestObject) (SendPhotoChunkResponseObject, error)
 	// Return Give back codes that were never printed.
 	// (POST /v1/returns)
 	Return(ctx context.Context, request ReturnRequestObject) (ReturnResponseObject, error)
+	// ReadSightings Where slips were left in the last 24 hours.
+	// (GET /v1/sightings)
+	ReadSightings(ctx context.Context, request ReadSightingsRequestObject) (ReadSightingsResponseObject, error)
 	// Spoil Report a code whose slip is spoiled, or may be on paper somewhere.
 	// (POST /v1/spoils)
 	Spoil(ctx context.Context, request SpoilRequestObject) (SpoilResponseObject, error)
@@ -1024,6 +1796,58 @@ func (sh *strictHandler) Enrol(ctx *gin.Context) {
 	}
 }
 
+// ReadEvents operation middleware
+func (sh *strictHandler) ReadEvents(ctx *gin.Context, params ReadEventsParams) {
+	var request ReadEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadEvents(ctx, request.(ReadEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadEventsResponseObject); ok {
+		if err := validResponse.VisitReadEventsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadFeedback operation middleware
+func (sh *strictHandler) ReadFeedback(ctx *gin.Context, params ReadFeedbackParams) {
+	var request ReadFeedbackRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadFeedback(ctx, request.(ReadFeedbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadFeedback")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadFeedbackResponseObject); ok {
+		if err := validResponse.VisitReadFeedbackResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Lease operation middleware
 func (sh *strictHandler) Lease(ctx *gin.Context) {
 	var request LeaseRequestObject
@@ -1066,6 +1890,129 @@ func (sh *strictHandler) Lease(ctx *gin.Context) {
 	}
 }
 
+// ConfirmMessage operation middleware
+func (sh *strictHandler) ConfirmMessage(ctx *gin.Context, id ID) {
+	var request ConfirmMessageRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmMessage(ctx, request.(ConfirmMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmMessageResponseObject); ok {
+		if err := validResponse.VisitConfirmMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeclarePhoto operation middleware
+func (sh *strictHandler) DeclarePhoto(ctx *gin.Context) {
+	var request DeclarePhotoRequestObject
+
+	var body DeclarePhotoJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeclarePhoto(ctx, request.(DeclarePhotoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeclarePhoto")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeclarePhotoResponseObject); ok {
+		if err := validResponse.VisitDeclarePhotoResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadPhoto operation middleware
+func (sh *strictHandler) ReadPhoto(ctx *gin.Context, id ID) {
+	var request ReadPhotoRequestObject
+
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadPhoto(ctx, request.(ReadPhotoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadPhoto")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadPhotoResponseObject); ok {
+		if err := validResponse.VisitReadPhotoResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SendPhotoChunk operation middleware
+func (sh *strictHandler) SendPhotoChunk(ctx *gin.Context, id ID, offset int) {
+	var request SendPhotoChunkRequestObject
+
+	request.Id = id
+	request.Offset = offset
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendPhotoChunk(ctx, request.(SendPhotoChunkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendPhotoChunk")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SendPhotoChunkResponseObject); ok {
+		if err := validResponse.VisitSendPhotoChunkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Return operation middleware
 func (sh *strictHandler) Return(ctx *gin.Context) {
 	var request ReturnRequestObject
@@ -1101,6 +2048,32 @@ func (sh *strictHandler) Return(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReturnResponseObject); ok {
 		if err := validResponse.VisitReturnResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadSightings operation middleware
+func (sh *strictHandler) ReadSightings(ctx *gin.Context, params ReadSightingsParams) {
+	var request ReadSightingsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadSightings(ctx, request.(ReadSightingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadSightings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadSightingsResponseObject); ok {
+		if err := validResponse.VisitReadSightingsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -63,6 +63,9 @@ type Config struct {
 	Registry Registry
 	Pool     Pool
 	Verbali  Verbali
+	Photos   Photos
+	Feedback Feedback
+	Stopping <-chan struct{} // closed when the service is about to stop: streams end then; nil is never
 }
 
 // defaultLimits allow a handheld four requests a second, which is less than the
@@ -71,7 +74,7 @@ var defaultLimits = web.Limits{Rate: 4, Burst: 300}
 
 // New returns the API.
 func New(cfg Config) *web.Server {
-	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, now: cfg.Now}
+	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, photos: cfg.Photos, feedback: cfg.Feedback, stopping: cfg.Stopping, now: cfg.Now}
 	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit, AdmitSigned: s.admitSigned})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
@@ -88,6 +91,10 @@ type server struct {
 	registry Registry
 	pool     Pool
 	verbali  Verbali
+	photos   Photos
+	feedback Feedback
+	stopping <-chan struct{}
+	streams  streams
 	now      func() time.Time
 }
 

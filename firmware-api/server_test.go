@@ -42,7 +42,14 @@ func newRig(t testing.TB) *rig {
 }
 
 func handler(w *webtest.World) *web.Server {
-	return firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali})
+	return firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Stopping: stopping()})
+}
+
+// stopping is a service about to stop: its streams end after what there is.
+func stopping() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 func (r *rig) call(t testing.TB, method, path, body string) webtest.Answer {

@@ -59,6 +59,8 @@ type App struct {
 	store   *boltstore.Store
 	loops   []*loop.Loop
 	servers []server
+
+	stopping chan struct{} // closed when Run begins to drain: what would never end by itself ends then
 }
 
 type server struct {
@@ -99,7 +101,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", cfg.Data, err)
 	}
-	a := &App{log: d.Log, store: st}
+	a := &App{log: d.Log, store: st, stopping: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -121,7 +123,8 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		h          http.Handler
 	}{
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Limits: limits(cfg, cfg.DeviceRate), Registry: c.registry, Pool: c.pool, Verbali: c.verbali})},
+			Log: d.Log, Now: d.Now, Random: d.Random, Limits: limits(cfg, cfg.DeviceRate), Registry: c.registry, Pool: c.pool, Verbali: c.verbali,
+			Photos: c.photos, Feedback: c.feedback, Stopping: a.stopping})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
 			Log:           d.Log,
 			Now:           d.Now,
@@ -185,6 +188,7 @@ func (a *App) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() { close(a.stopping) })
 	var serving sync.WaitGroup
 	for _, s := range a.servers {
 		hs := &http.Server{

@@ -10,12 +10,14 @@ import (
 	"preavviso/internal/dispatch"
 	"preavviso/internal/documents"
 	"preavviso/internal/exports"
+	"preavviso/internal/feedback"
 	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/loop"
 	"preavviso/internal/multe"
 	"preavviso/internal/owners"
 	"preavviso/internal/payments"
+	"preavviso/internal/photos"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
 	"preavviso/internal/receipts"
@@ -41,6 +43,10 @@ const repriceEvery = time.Minute
 // forgetEvery is how often imported owners are forgotten. They are kept for months.
 const forgetEvery = time.Hour
 
+// photosEvery is how often unfinished photos are looked through. They are dropped
+// after a month.
+const photosEvery = time.Hour
+
 // core is the service without its sockets: the use cases, the loops that work
 // between them and what answers PiemontePAY.
 type core struct {
@@ -55,6 +61,8 @@ type core struct {
 	inbox    *inbox.Inbox
 
 	documents *documents.Documents
+	photos    *photos.Photos
+	feedback  *feedback.Feedback
 
 	worklist *worklist.Worklist
 	exports  *exports.Exports
@@ -68,15 +76,18 @@ type core struct {
 // that works on it.
 func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gateway, callers dispatch.Positions, from ppay.ListenerConfig, hooks webhooks.Sender) core {
 	var submit, replenish, work, tell *loop.Loop
+	bell := &feedback.Bell{} // what a handheld hears of changes here, or in a round of a loop
 	c := core{
 		registry: registry.New(st, d.Now, d.Random),
 		pool:     pool.New(st, d.Now, d.Random, func() { replenish.Nudge(); submit.Nudge() }),
-		verbali:  verbali.New(st, d.Now, func() { submit.Nudge() }),
+		verbali:  verbali.New(st, d.Now, func() { submit.Nudge(); bell.Ring() }),
 		payments: payments.New(st, d.Now),
 		flussi:   flussi.New(st, d.Now, cfg.AccountingDays),
 		receipts: receipts.New(st),
 
 		documents: newDocuments(st, d),
+		photos:    photos.New(st, d.Now),
+		feedback:  feedback.New(st, d.Now, refusal, bell),
 		webhooks:  webhooks.New(st, hooks, d.Now, d.Random, func() { tell.Nudge() }),
 	}
 	c.worklist, c.owners = worklist.New(st, d.Now), owners.New(st, d.Now)
@@ -107,13 +118,17 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 
 	replenish = loop.New("replenish", cfg.ReplenishEvery, d.Log, c.pool.Replenish)
 	reprice := loop.New("reprice", repriceEvery, d.Log, c.verbali.Reprice)
-	submit = loop.New("submit", cfg.SubmitEvery, d.Log, outbox.Submit)
+	submit = loop.New("submit", cfg.SubmitEvery, d.Log, func(ctx context.Context) (bool, error) {
+		defer bell.Ring()
+		return outbox.Submit(ctx)
+	})
 	// A code acknowledged or refused changes what the pool needs, and an esito
 	// frees a position for its next change.
 	work = loop.New("inbox", cfg.InboxEvery, d.Log, func(ctx context.Context) (bool, error) {
 		more, err := c.inbox.Work(ctx)
 		submit.Nudge()
 		replenish.Nudge()
+		bell.Ring()
 		return more, err
 	})
 	tell = loop.New("webhooks", webhookEvery, d.Log, c.webhooks.Deliver)
@@ -126,6 +141,7 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		loop.New("accounting", accountingEvery, d.Log, c.flussi.Overdue),
 		loop.New("expire", expireEvery, d.Log, c.registry.Expire),
 		loop.New("owners", forgetEvery, d.Log, c.owners.Purge),
+		loop.New("photos", photosEvery, d.Log, c.photos.Sweep),
 	}
 
 	mux, listener := http.NewServeMux(), ppay.NewListener(c.inbox, from)
@@ -134,4 +150,10 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 	}
 	c.soap = mux
 	return c
+}
+
+// refusal is what a refusal of the platform means, for the warden.
+func refusal(code string) string {
+	e, _ := ppay.Explain(ppay.PlaceUpdate, code)
+	return e.Meaning
 }

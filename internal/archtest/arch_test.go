@@ -28,7 +28,8 @@ const (
 		" internal/registry internal/inbox internal/flussi" +
 		" internal/documents" +
 		" internal/worklist internal/exports internal/owners internal/visure" +
-		" internal/webhooks"
+		" internal/webhooks" +
+		" internal/photos internal/feedback"
 )
 
 // arrows is, for every package of this module, which others its code may import.
@@ -57,6 +58,8 @@ var arrows = map[string]string{
 	"internal/owners":    useCase,
 	"internal/visure":    "internal/fault internal/multe",
 	"internal/webhooks":  useCase,
+	"internal/photos":    useCase,
+	"internal/feedback":  useCase,
 	"internal/loop":      "",
 
 	// Adapters never import use cases, nor each other.
@@ -93,7 +96,7 @@ var arrows = map[string]string{
 	// The top.
 	"internal/config":  "internal/fault internal/multe",
 	"internal/app":     anyone,
-	"internal/certify": "firmware-api internal/avviso internal/multe internal/pool internal/registry internal/store internal/store/boltstore internal/verbali",
+	"internal/certify": "firmware-api internal/avviso internal/feedback internal/multe internal/photos internal/pool internal/registry internal/store internal/store/boltstore internal/verbali",
 	"internal/demo":    "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim firmware-api/client",
 	"cmd/preavviso":    "internal/certify internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
 	"cmd/ppaysim":      "internal/ppay/ppaysim internal/config internal/fault",
@@ -129,7 +132,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/photos internal/feedback internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

@@ -14,7 +14,9 @@ import (
 
 	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/avviso"
+	"preavviso/internal/feedback"
 	"preavviso/internal/multe"
+	"preavviso/internal/photos"
 	"preavviso/internal/pool"
 	"preavviso/internal/registry"
 	"preavviso/internal/store"
@@ -77,7 +79,8 @@ func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.skew.L
 // no memory of nonces.
 func (s *service) restart() {
 	var h http.Handler = firmwareapi.New(firmwareapi.Config{Log: s.log, Random: rand.Reader, Now: s.now,
-		Registry: s.registry, Pool: s.pool, Verbali: s.verbali})
+		Registry: s.registry, Pool: s.pool, Verbali: s.verbali, Photos: photos.New(s.store, s.now),
+		Feedback: feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{})})
 	s.handler.Store(&h)
 }
 

@@ -109,6 +109,9 @@ func DeclarePhoto(c CreditorID, d DeviceID, s PhotoSheet, at time.Time) Photo {
 // Whole reports whether all bytes are stored.
 func (p Photo) Whole() bool { return p.Have == p.Size }
 
+// Open reports whether something must still come: its bytes, or its verbale.
+func (p Photo) Open() bool { return p.State == PhotoUploading || p.State == PhotoWaiting }
+
 // Gone reports whether its bytes are not kept any more.
 func (p Photo) Gone() bool { return p.State == PhotoRefused || p.State == PhotoDropped }
 

@@ -137,6 +137,8 @@ type Reader interface {
 	// PhotosIn lists the photos in a state by Declared, then device and id. The
 	// cursor is the last photo of the page before, or the zero Photo.
 	PhotosIn(c multe.CreditorID, s multe.PhotoState, after multe.Photo, limit int) ([]multe.Photo, error)
+	// CountOpenPhotos counts the photos of a device that are uploading or waiting.
+	CountOpenPhotos(c multe.CreditorID, d multe.DeviceID) (int, error)
 	// PhotoChunks lists the chunks of a photo by N, greater than after.
 	PhotoChunks(c multe.CreditorID, d multe.DeviceID, id multe.PhotoID, after int, limit int) ([]multe.PhotoChunk, error)
 

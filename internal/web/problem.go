@@ -80,6 +80,8 @@ type problem struct {
 	// What lets a signer mend its next request.
 	ServerTime string `json:"server_time,omitempty"` // with auth.clock_skew and auth.expired
 	Challenge  string `json:"challenge,omitempty"`   // with auth.challenge
+
+	Offset *int `json:"offset,omitempty"` // where an upload goes on, with photo.wrong_offset
 }
 
 // field tells what is wrong with one member of the body (Pointer, RFC 6901) or
@@ -89,6 +91,17 @@ type field struct {
 	Parameter string  `json:"parameter,omitempty"`
 	Detail    string  `json:"detail"`
 }
+
+// WithOffset makes the problem that err is tell where an upload goes on, in bytes
+// from its beginning.
+func WithOffset(err error, offset int) error { return resumable{err, offset} }
+
+type resumable struct {
+	error
+	offset int
+}
+
+func (r resumable) Unwrap() error { return r.error }
 
 // Fail answers with the problem that err is, and logs it if it is ours. The
 // handler must not have written anything.
@@ -115,6 +128,9 @@ func (s *Server) Fail(c *gin.Context, err error) {
 		p.ServerTime = s.now().UTC().Format(time.RFC3339Nano)
 	case codeChallenge:
 		p.Challenge = s.replays.challenge
+	}
+	if r, ok := errors.AsType[resumable](err); ok {
+		p.Offset = &r.offset
 	}
 	if e.Kind == fault.Unavailable {
 		c.Header("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))

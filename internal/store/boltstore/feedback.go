@@ -30,6 +30,16 @@ var photos = &table[multe.Photo]{
 	key:     func(p multe.Photo) key { return keyOf(string(p.Creditor), string(p.Device), string(p.ID)) },
 	version: func(p multe.Photo) uint64 { return p.Version },
 	indexes: []*index[multe.Photo]{photoVerbale, photoState},
+	tally: func(p multe.Photo) []key {
+		if !p.Open() {
+			return nil
+		}
+		return []key{openPhotos(p.Creditor, p.Device)}
+	},
+}
+
+func openPhotos(c multe.CreditorID, d multe.DeviceID) key {
+	return keyOf("photo.open", string(c), string(d))
 }
 
 var photoVerbale = &index[multe.Photo]{name: "photo.verbale", key: func(p multe.Photo) key {
@@ -88,6 +98,14 @@ func (r reader) PhotosOf(c multe.CreditorID, d multe.DeviceID, v multe.VerbaleID
 
 func (r reader) PhotosIn(c multe.CreditorID, s multe.PhotoState, after multe.Photo, limit int) ([]multe.Photo, error) {
 	return photos.list(r.tx, photoState, keyOf(string(c), string(s)), photoStateKey(c, s, after), limit)
+}
+
+func (r reader) CountOpenPhotos(c multe.CreditorID, d multe.DeviceID) (int, error) {
+	k := openPhotos(c, d)
+	if k.err != nil {
+		return 0, k.err
+	}
+	return int(r.tally(k)), nil
 }
 
 func (r reader) PhotoChunks(c multe.CreditorID, d multe.DeviceID, id multe.PhotoID, after int, limit int) ([]multe.PhotoChunk, error) {

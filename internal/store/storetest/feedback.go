@@ -209,6 +209,11 @@ func photosAndBulletinsAreInOrder(t *testing.T, s store.Store) {
 		for _, c := range chunks {
 			got = append(got, fmt.Sprint(c.N))
 		}
+		for d, want := range map[multe.DeviceID]int{"D1": 3, "D": 0, "D1x": 0} {
+			if n, err := r.CountOpenPhotos(ours, d); err != nil || n != want {
+				t.Errorf("open photos of %s: %d, %v; want %d", d, n, err, want)
+			}
+		}
 		mine, err2 := r.BulletinsFor(ours, "D1", noon, 10)
 		all, err3 := r.BulletinsFor(ours, "", noon, 10)
 		for _, b := range append(mine, all...) {
@@ -218,5 +223,17 @@ func photosAndBulletinsAreInOrder(t *testing.T, s store.Store) {
 			t.Errorf("%v, want %v", got, want)
 		}
 		return errors.Join(err, err2, err3)
+	})
+	update(t, s, func(tx store.Tx) error {
+		p := photo(ours, "a")
+		p.State, p.Declared, p.Version = multe.PhotoKept, later(1), 2
+		return tx.PutPhoto(p)
+	})
+	view(t, s, func(r store.Reader) error {
+		n, err := r.CountOpenPhotos(ours, "D1")
+		if n != 2 {
+			t.Errorf("open photos, one kept: %d", n)
+		}
+		return err
 	})
 }

@@ -23,11 +23,13 @@ import (
 	"preavviso/internal/avviso"
 	"preavviso/internal/documents"
 	"preavviso/internal/exports"
+	"preavviso/internal/feedback"
 	"preavviso/internal/flussi"
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/owners"
 	"preavviso/internal/payments"
+	"preavviso/internal/photos"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
 	"preavviso/internal/receipts"
@@ -63,6 +65,10 @@ type World struct {
 
 	Documents *documents.Documents
 
+	Photos   *photos.Photos
+	Feedback *feedback.Feedback
+	Bell     *feedback.Bell
+
 	Log    *slog.Logger
 	Logged *Buffer
 	Random *Random
@@ -95,6 +101,9 @@ func New(t testing.TB) *World {
 	w.Payments = payments.New(s, w.Now)
 	w.Flussi = flussi.New(s, w.Now, flussi.DefaultDays)
 	w.Receipts = receipts.New(s)
+	w.Photos = photos.New(s, w.Now)
+	w.Bell = &feedback.Bell{}
+	w.Feedback = feedback.New(s, w.Now, func(string) string { return "" }, w.Bell)
 	w.Documents = documents.New(documents.Config{Store: s, Now: w.Now, Random: w.Random,
 		SlipTexts: func(custom []byte, _ multe.Day) (map[string]string, error) {
 			return map[string]string{"title": "PREAVVISO" + string(custom)}, nil
