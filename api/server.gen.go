@@ -714,6 +714,36 @@ func (e RevokedDeviceState) Valid() bool {
 	}
 }
 
+// Defines values for Role.
+const (
+	Addetto        Role = "addetto"
+	Agente         Role = "agente"
+	Amministratore Role = "amministratore"
+	Contabile      Role = "contabile"
+	Responsabile   Role = "responsabile"
+	SolaLettura    Role = "sola-lettura"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case Addetto:
+		return true
+	case Agente:
+		return true
+	case Amministratore:
+		return true
+	case Contabile:
+		return true
+	case Responsabile:
+		return true
+	case SolaLettura:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RulingVerdetto.
 const (
 	RulingVerdettoAccolto   RulingVerdetto = "accolto"
@@ -1461,6 +1491,29 @@ type Invitation struct {
 	QrSvg string `json:"qr_svg,omitempty,omitzero"`
 }
 
+// KnownOperator defines model for KnownOperator.
+type KnownOperator struct {
+	Changed  time.Time `json:"changed"`
+	Disabled bool      `json:"disabled"`
+
+	// Email With what a person signs in; absent for a program.
+	Email    string `json:"email,omitempty,omitzero"`
+	HasToken bool   `json:"has_token"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Invited Until when an invitation is open; absent if none is.
+	Invited time.Time `json:"invited,omitempty,omitzero"`
+	Name    string    `json:"name"`
+
+	// Role A Role, or `programma` for a program that may do everything.
+	Role string `json:"role"`
+
+	// SecondFactor Whether the person has enrolled one.
+	SecondFactor bool `json:"second_factor,omitempty,omitzero"`
+}
+
 // Match other: of an IUV that is none of ours. matched: notified and accounted for,
 // to the cent. amount: the amounts differ. unknown: in a flow, never notified.
 // revoked: the money went back. no_rpt: paid although nobody had asked the
@@ -1600,6 +1653,18 @@ type NewExport struct {
 // NewOperator defines model for NewOperator.
 type NewOperator struct {
 	Name string `json:"name"`
+
+	// Role What an operator is there for. A program without one may do everything.
+	Role Role `json:"role,omitempty,omitzero"`
+}
+
+// NewPerson defines model for NewPerson.
+type NewPerson struct {
+	Email string `json:"email"`
+	Name  string `json:"name"`
+
+	// Role What an operator is there for. A program without one may do everything.
+	Role Role `json:"role"`
 }
 
 // NewRefund defines model for NewRefund.
@@ -1618,6 +1683,12 @@ type NewRefund struct {
 	Mandate    string    `json:"mandate"`
 	Reason     string    `json:"reason"`
 	RefundedOn multe.Day `json:"refunded_on"`
+}
+
+// NewRole defines model for NewRole.
+type NewRole struct {
+	// Role What an operator is there for. A program without one may do everything.
+	Role Role `json:"role"`
 }
 
 // Notification defines model for Notification.
@@ -1645,6 +1716,12 @@ type Operator struct {
 	Id    ID     `json:"id"`
 	Name  string `json:"name"`
 	Token string `json:"token"`
+}
+
+// OperatorPage defines model for OperatorPage.
+type OperatorPage struct {
+	Next      string          `json:"next,omitempty,omitzero"`
+	Operators []KnownOperator `json:"operators"`
 }
 
 // Owner As in a debtor; a foreigner may lack a codice fiscale.
@@ -1753,6 +1830,16 @@ type Payment struct {
 type PaymentPage struct {
 	Next     string    `json:"next,omitempty,omitzero"`
 	Payments []Payment `json:"payments"`
+}
+
+// PersonInvitation defines model for PersonInvitation.
+type PersonInvitation struct {
+	Code    string    `json:"code"`
+	Expires time.Time `json:"expires"`
+
+	// Link The page where the code is used; absent where the pages are off.
+	Link     string        `json:"link,omitempty,omitzero"`
+	Operator KnownOperator `json:"operator"`
 }
 
 // Policy defines model for Policy.
@@ -1957,6 +2044,9 @@ type RevokedDevice struct {
 
 // RevokedDeviceState defines model for RevokedDevice.State.
 type RevokedDeviceState string
+
+// Role What an operator is there for. A program without one may do everything.
+type Role string
 
 // Ruling defines model for Ruling.
 type Ruling struct {
@@ -2317,6 +2407,13 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListOperatorsParams defines parameters for ListOperators.
+type ListOperatorsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListOrphansParams defines parameters for ListOrphans.
 type ListOrphansParams struct {
 	// After The last id of the page before.
@@ -2393,11 +2490,17 @@ type MakeExportJSONRequestBody = NewExport
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
 
+// SetRoleJSONRequestBody defines body for SetRole for application/json ContentType.
+type SetRoleJSONRequestBody = NewRole
+
 // ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
 type ImportCodesJSONRequestBody = Import
 
 // ImportOwnersJSONRequestBody defines body for ImportOwners for application/json ContentType.
 type ImportOwnersJSONRequestBody = OwnerFile
+
+// InviteOperatorJSONRequestBody defines body for InviteOperator for application/json ContentType.
+type InviteOperatorJSONRequestBody = NewPerson
 
 // RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
 type RecordRefundJSONRequestBody = NewRefund
@@ -2524,9 +2627,30 @@ type ServerInterface interface {
 	// MakePortalList The list of codes that an operator loads on the portal by hand.
 	// (POST /v1/creditors/{cf}/lista-di-carico)
 	MakePortalList(c *gin.Context, cf CF)
-	// AddOperator Let a person or a program act for the creditor.
+	// ListOperators Who may act for the creditor, by id.
+	// (GET /v1/creditors/{cf}/operators)
+	ListOperators(c *gin.Context, cf CF, params ListOperatorsParams)
+	// AddOperator Let a program act for the creditor, with a token.
 	// (POST /v1/creditors/{cf}/operators)
 	AddOperator(c *gin.Context, cf CF)
+	// EnableOperator Let a disabled operator in again.
+	// (DELETE /v1/creditors/{cf}/operators/{id}/disabled)
+	EnableOperator(c *gin.Context, cf CF, id ID)
+	// DisableOperator Shut an operator out at once, token and sessions included.
+	// (PUT /v1/creditors/{cf}/operators/{id}/disabled)
+	DisableOperator(c *gin.Context, cf CF, id ID)
+	// ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
+	// (POST /v1/creditors/{cf}/operators/{id}/reset)
+	ResetOperator(c *gin.Context, cf CF, id ID)
+	// SetRole Give an operator another role, at once.
+	// (PUT /v1/creditors/{cf}/operators/{id}/role)
+	SetRole(c *gin.Context, cf CF, id ID)
+	// RevokeToken End an operator's token.
+	// (DELETE /v1/creditors/{cf}/operators/{id}/token)
+	RevokeToken(c *gin.Context, cf CF, id ID)
+	// RotateToken Give an operator a new token; the old one stops working.
+	// (POST /v1/creditors/{cf}/operators/{id}/token)
+	RotateToken(c *gin.Context, cf CF, id ID)
 	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
 	// (GET /v1/creditors/{cf}/orphans)
 	ListOrphans(c *gin.Context, cf CF, params ListOrphansParams)
@@ -2539,6 +2663,9 @@ type ServerInterface interface {
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(c *gin.Context, cf CF, params ListPaymentsParams)
+	// InviteOperator Invite a person to the pages.
+	// (POST /v1/creditors/{cf}/people)
+	InviteOperator(c *gin.Context, cf CF)
 	// ListRefunds Refunds by id.
 	// (GET /v1/creditors/{cf}/refunds)
 	ListRefunds(c *gin.Context, cf CF, params ListRefundsParams)
@@ -3844,6 +3971,50 @@ func (siw *ServerInterfaceWrapper) MakePortalList(c *gin.Context) {
 	siw.Handler.MakePortalList(c, cf)
 }
 
+// ListOperators operation middleware
+func (siw *ServerInterfaceWrapper) ListOperators(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOperatorsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOperators(c, cf, params)
+}
+
 // AddOperator operation middleware
 func (siw *ServerInterfaceWrapper) AddOperator(c *gin.Context) {
 
@@ -3867,6 +4038,210 @@ func (siw *ServerInterfaceWrapper) AddOperator(c *gin.Context) {
 	}
 
 	siw.Handler.AddOperator(c, cf)
+}
+
+// EnableOperator operation middleware
+func (siw *ServerInterfaceWrapper) EnableOperator(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EnableOperator(c, cf, id)
+}
+
+// DisableOperator operation middleware
+func (siw *ServerInterfaceWrapper) DisableOperator(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DisableOperator(c, cf, id)
+}
+
+// ResetOperator operation middleware
+func (siw *ServerInterfaceWrapper) ResetOperator(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetOperator(c, cf, id)
+}
+
+// SetRole operation middleware
+func (siw *ServerInterfaceWrapper) SetRole(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetRole(c, cf, id)
+}
+
+// RevokeToken operation middleware
+func (siw *ServerInterfaceWrapper) RevokeToken(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeToken(c, cf, id)
+}
+
+// RotateToken operation middleware
+func (siw *ServerInterfaceWrapper) RotateToken(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RotateToken(c, cf, id)
 }
 
 // ListOrphans operation middleware
@@ -4005,6 +4380,31 @@ func (siw *ServerInterfaceWrapper) ListPayments(c *gin.Context) {
 	}
 
 	siw.Handler.ListPayments(c, cf, params)
+}
+
+// InviteOperator operation middleware
+func (siw *ServerInterfaceWrapper) InviteOperator(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.InviteOperator(c, cf)
 }
 
 // ListRefunds operation middleware
@@ -5093,7 +5493,15 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/documents/:kind", wrapper.ListDocuments)
 	router.PUT(options.BaseURL+"/v1/creditors/:cf/documents/:kind", wrapper.AddDocument)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/documents/:kind/:n", wrapper.ReadDocument)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/operators", wrapper.ListOperators)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/operators", wrapper.AddOperator)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/people", wrapper.InviteOperator)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/operators/:id/reset", wrapper.ResetOperator)
+	router.PUT(options.BaseURL+"/v1/creditors/:cf/operators/:id/role", wrapper.SetRole)
+	router.DELETE(options.BaseURL+"/v1/creditors/:cf/operators/:id/disabled", wrapper.EnableOperator)
+	router.PUT(options.BaseURL+"/v1/creditors/:cf/operators/:id/disabled", wrapper.DisableOperator)
+	router.DELETE(options.BaseURL+"/v1/creditors/:cf/operators/:id/token", wrapper.RevokeToken)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/operators/:id/token", wrapper.RotateToken)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/devices", wrapper.ListDevices)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/devices", wrapper.AddDevice)
 	router.DELETE(options.BaseURL+"/v1/creditors/:cf/devices/:id", wrapper.RevokeDevice)
@@ -6432,6 +6840,46 @@ func (response MakePortalListdefaultApplicationProblemPlusJSONResponse) VisitMak
 	return err
 }
 
+type ListOperatorsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListOperatorsParams
+}
+
+type ListOperatorsResponseObject interface {
+	VisitListOperatorsResponse(w http.ResponseWriter) error
+}
+
+type ListOperators200JSONResponse OperatorPage
+
+func (response ListOperators200JSONResponse) VisitListOperatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperatorsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOperatorsdefaultApplicationProblemPlusJSONResponse) VisitListOperatorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AddOperatorRequestObject struct {
 	Cf   CF `json:"cf"`
 	Body *AddOperatorJSONRequestBody
@@ -6461,6 +6909,247 @@ type AddOperatordefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AddOperatordefaultApplicationProblemPlusJSONResponse) VisitAddOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableOperatorRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type EnableOperatorResponseObject interface {
+	VisitEnableOperatorResponse(w http.ResponseWriter) error
+}
+
+type EnableOperator200JSONResponse KnownOperator
+
+func (response EnableOperator200JSONResponse) VisitEnableOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableOperatordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EnableOperatordefaultApplicationProblemPlusJSONResponse) VisitEnableOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableOperatorRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type DisableOperatorResponseObject interface {
+	VisitDisableOperatorResponse(w http.ResponseWriter) error
+}
+
+type DisableOperator200JSONResponse KnownOperator
+
+func (response DisableOperator200JSONResponse) VisitDisableOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableOperatordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DisableOperatordefaultApplicationProblemPlusJSONResponse) VisitDisableOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetOperatorRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ResetOperatorResponseObject interface {
+	VisitResetOperatorResponse(w http.ResponseWriter) error
+}
+
+type ResetOperator201JSONResponse PersonInvitation
+
+func (response ResetOperator201JSONResponse) VisitResetOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetOperatordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetOperatordefaultApplicationProblemPlusJSONResponse) VisitResetOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetRoleRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *SetRoleJSONRequestBody
+}
+
+type SetRoleResponseObject interface {
+	VisitSetRoleResponse(w http.ResponseWriter) error
+}
+
+type SetRole200JSONResponse KnownOperator
+
+func (response SetRole200JSONResponse) VisitSetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetRoledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetRoledefaultApplicationProblemPlusJSONResponse) VisitSetRoleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeTokenRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type RevokeTokenResponseObject interface {
+	VisitRevokeTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeToken200JSONResponse KnownOperator
+
+func (response RevokeToken200JSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeTokendefaultApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateTokenRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type RotateTokenResponseObject interface {
+	VisitRotateTokenResponse(w http.ResponseWriter) error
+}
+
+type RotateToken201JSONResponse Operator
+
+func (response RotateToken201JSONResponse) VisitRotateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateTokendefaultApplicationProblemPlusJSONResponse) VisitRotateTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6621,6 +7310,46 @@ type ListPaymentsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPaymentsdefaultApplicationProblemPlusJSONResponse) VisitListPaymentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteOperatorRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *InviteOperatorJSONRequestBody
+}
+
+type InviteOperatorResponseObject interface {
+	VisitInviteOperatorResponse(w http.ResponseWriter) error
+}
+
+type InviteOperator201JSONResponse PersonInvitation
+
+func (response InviteOperator201JSONResponse) VisitInviteOperatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteOperatordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response InviteOperatordefaultApplicationProblemPlusJSONResponse) VisitInviteOperatorResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8011,9 +8740,30 @@ type StrictServerInterface interface {
 	// MakePortalList The list of codes that an operator loads on the portal by hand.
 	// (POST /v1/creditors/{cf}/lista-di-carico)
 	MakePortalList(ctx context.Context, request MakePortalListRequestObject) (MakePortalListResponseObject, error)
-	// AddOperator Let a person or a program act for the creditor.
+	// ListOperators Who may act for the creditor, by id.
+	// (GET /v1/creditors/{cf}/operators)
+	ListOperators(ctx context.Context, request ListOperatorsRequestObject) (ListOperatorsResponseObject, error)
+	// AddOperator Let a program act for the creditor, with a token.
 	// (POST /v1/creditors/{cf}/operators)
 	AddOperator(ctx context.Context, request AddOperatorRequestObject) (AddOperatorResponseObject, error)
+	// EnableOperator Let a disabled operator in again.
+	// (DELETE /v1/creditors/{cf}/operators/{id}/disabled)
+	EnableOperator(ctx context.Context, request EnableOperatorRequestObject) (EnableOperatorResponseObject, error)
+	// DisableOperator Shut an operator out at once, token and sessions included.
+	// (PUT /v1/creditors/{cf}/operators/{id}/disabled)
+	DisableOperator(ctx context.Context, request DisableOperatorRequestObject) (DisableOperatorResponseObject, error)
+	// ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
+	// (POST /v1/creditors/{cf}/operators/{id}/reset)
+	ResetOperator(ctx context.Context, request ResetOperatorRequestObject) (ResetOperatorResponseObject, error)
+	// SetRole Give an operator another role, at once.
+	// (PUT /v1/creditors/{cf}/operators/{id}/role)
+	SetRole(ctx context.Context, request SetRoleRequestObject) (SetRoleResponseObject, error)
+	// RevokeToken End an operator's token.
+	// (DELETE /v1/creditors/{cf}/operators/{id}/token)
+	RevokeToken(ctx context.Context, request RevokeTokenRequestObject) (RevokeTokenResponseObject, error)
+	// RotateToken Give an operator a new token; the old one stops working.
+	// (POST /v1/creditors/{cf}/operators/{id}/token)
+	RotateToken(ctx context.Context, request RotateTokenRequestObject) (RotateTokenResponseObject, error)
 	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
 	// (GET /v1/creditors/{cf}/orphans)
 	ListOrphans(ctx context.Context, request ListOrphansRequestObject) (ListOrphansResponseObject, error)
@@ -8026,6 +8776,9 @@ type StrictServerInterface interface {
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(ctx context.Context, request ListPaymentsRequestObject) (ListPaymentsResponseObject, error)
+	// InviteOperator Invite a person to the pages.
+	// (POST /v1/creditors/{cf}/people)
+	InviteOperator(ctx context.Context, request InviteOperatorRequestObject) (InviteOperatorResponseObject, error)
 	// ListRefunds Refunds by id.
 	// (GET /v1/creditors/{cf}/refunds)
 	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
@@ -9126,6 +9879,33 @@ func (sh *strictHandler) MakePortalList(ctx *gin.Context, cf CF) {
 	}
 }
 
+// ListOperators operation middleware
+func (sh *strictHandler) ListOperators(ctx *gin.Context, cf CF, params ListOperatorsParams) {
+	var request ListOperatorsRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperators(ctx, request.(ListOperatorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperators")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOperatorsResponseObject); ok {
+		if err := validResponse.VisitListOperatorsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // AddOperator operation middleware
 func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF) {
 	var request AddOperatorRequestObject
@@ -9163,6 +9943,186 @@ func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(AddOperatorResponseObject); ok {
 		if err := validResponse.VisitAddOperatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EnableOperator operation middleware
+func (sh *strictHandler) EnableOperator(ctx *gin.Context, cf CF, id ID) {
+	var request EnableOperatorRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EnableOperator(ctx, request.(EnableOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnableOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EnableOperatorResponseObject); ok {
+		if err := validResponse.VisitEnableOperatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DisableOperator operation middleware
+func (sh *strictHandler) DisableOperator(ctx *gin.Context, cf CF, id ID) {
+	var request DisableOperatorRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisableOperator(ctx, request.(DisableOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisableOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DisableOperatorResponseObject); ok {
+		if err := validResponse.VisitDisableOperatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetOperator operation middleware
+func (sh *strictHandler) ResetOperator(ctx *gin.Context, cf CF, id ID) {
+	var request ResetOperatorRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetOperator(ctx, request.(ResetOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetOperatorResponseObject); ok {
+		if err := validResponse.VisitResetOperatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetRole operation middleware
+func (sh *strictHandler) SetRole(ctx *gin.Context, cf CF, id ID) {
+	var request SetRoleRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body SetRoleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetRole(ctx, request.(SetRoleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetRole")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetRoleResponseObject); ok {
+		if err := validResponse.VisitSetRoleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeToken operation middleware
+func (sh *strictHandler) RevokeToken(ctx *gin.Context, cf CF, id ID) {
+	var request RevokeTokenRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeToken(ctx, request.(RevokeTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeTokenResponseObject); ok {
+		if err := validResponse.VisitRevokeTokenResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateToken operation middleware
+func (sh *strictHandler) RotateToken(ctx *gin.Context, cf CF, id ID) {
+	var request RotateTokenRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateToken(ctx, request.(RotateTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RotateTokenResponseObject); ok {
+		if err := validResponse.VisitRotateTokenResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -9305,6 +10265,50 @@ func (sh *strictHandler) ListPayments(ctx *gin.Context, cf CF, params ListPaymen
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPaymentsResponseObject); ok {
 		if err := validResponse.VisitListPaymentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// InviteOperator operation middleware
+func (sh *strictHandler) InviteOperator(ctx *gin.Context, cf CF) {
+	var request InviteOperatorRequestObject
+
+	request.Cf = cf
+
+	var body InviteOperatorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteOperator(ctx, request.(InviteOperatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteOperator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(InviteOperatorResponseObject); ok {
+		if err := validResponse.VisitInviteOperatorResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

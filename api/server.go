@@ -36,7 +36,9 @@ type Registry interface {
 	Creditor(ctx context.Context, id multe.CreditorID) (multe.Creditor, error)
 	ChangeCreditor(ctx context.Context, actor string, c multe.Creditor, version uint64) (multe.Creditor, error)
 	Creditors(ctx context.Context, after multe.CreditorID, limit int) ([]multe.Creditor, error)
-	AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Operator, string, error)
+	AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string, role multe.Role) (multe.Operator, string, error)
+	RotateToken(ctx context.Context, actor string, c multe.CreditorID, id multe.OperatorID) (multe.Operator, string, error)
+	RevokeToken(ctx context.Context, actor string, c multe.CreditorID, id multe.OperatorID) (multe.Operator, error)
 	OperatorByToken(ctx context.Context, token string) (multe.Operator, error)
 	AddDevice(ctx context.Context, actor string, c multe.CreditorID, name string, bearer bool) (multe.Device, string, error)
 	InviteDevice(ctx context.Context, actor string, c multe.CreditorID, id multe.DeviceID) (multe.Device, string, error)
@@ -110,7 +112,10 @@ type Config struct {
 	Limits web.Limits     // what is zero has a default
 	Admin  []multe.Digest // of the installation's tokens, two while one is replaced; none opens nothing
 
+	OfficeURL string // where the pages are; "" if they are off
+
 	Registry      Registry
+	Access        Access
 	Pool          Pool
 	Verbali       Verbali
 	Payments      Payments
@@ -142,7 +147,7 @@ func New(cfg Config) *web.Server {
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}
-	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, nil, StrictGinServerOptions{
+	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, []StrictMiddlewareFunc{s.look(w)}, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
 		ResponseErrorHandlerFunc: w.Fail,
@@ -180,6 +185,9 @@ func (s *server) admit(ctx context.Context, token string, call web.Call) (contex
 	}
 	if !slices.Contains(call.Schemes, schemeOperator) {
 		return nil, fault.New(fault.Forbidden, "auth.admin_only", "L'operazione è riservata all'amministratore del servizio.")
+	}
+	if p := multe.Permission(call.Permission); p != anyRole && !o.RoleOf().May(p) {
+		return nil, fault.New(fault.Forbidden, "auth.role", "Il ruolo dell'operatore non permette questa operazione.")
 	}
 	return context.WithValue(ctx, actorKey{}, "operator:"+string(o.ID)), nil
 }
@@ -226,7 +234,7 @@ func (s *server) ReadCreditor(ctx context.Context, r ReadCreditorRequestObject) 
 
 // AddOperator serves POST /v1/creditors/{cf}/operators.
 func (s *server) AddOperator(ctx context.Context, r AddOperatorRequestObject) (AddOperatorResponseObject, error) {
-	o, token, err := s.Registry.AddOperator(ctx, actor(ctx), multe.CreditorID(r.Cf), r.Body.Name)
+	o, token, err := s.Registry.AddOperator(ctx, actor(ctx), multe.CreditorID(r.Cf), r.Body.Name, multe.Role(r.Body.Role))
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ func handler(w *webtest.World) *web.Server {
 	return api.New(api.Config{
 		Log: w.Log, Random: w.Random, Now: w.Now, Admin: []multe.Digest{{}, multe.DigestOf([]byte(webtest.Admin))},
 		Registry:      w.Registry,
+		Access:        w.Access,
 		Pool:          w.Pool,
 		Verbali:       w.Verbali,
 		Payments:      w.Payments,

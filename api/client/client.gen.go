@@ -714,6 +714,36 @@ func (e RevokedDeviceState) Valid() bool {
 	}
 }
 
+// Defines values for Role.
+const (
+	Addetto        Role = "addetto"
+	Agente         Role = "agente"
+	Amministratore Role = "amministratore"
+	Contabile      Role = "contabile"
+	Responsabile   Role = "responsabile"
+	SolaLettura    Role = "sola-lettura"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case Addetto:
+		return true
+	case Agente:
+		return true
+	case Amministratore:
+		return true
+	case Contabile:
+		return true
+	case Responsabile:
+		return true
+	case SolaLettura:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RulingVerdetto.
 const (
 	RulingVerdettoAccolto   RulingVerdetto = "accolto"
@@ -1461,6 +1491,29 @@ type Invitation struct {
 	QrSvg string `json:"qr_svg,omitempty,omitzero"`
 }
 
+// KnownOperator defines model for KnownOperator.
+type KnownOperator struct {
+	Changed  time.Time `json:"changed"`
+	Disabled bool      `json:"disabled"`
+
+	// Email With what a person signs in; absent for a program.
+	Email    string `json:"email,omitempty,omitzero"`
+	HasToken bool   `json:"has_token"`
+
+	// Id 32 lower-case hex digits.
+	Id ID `json:"id"`
+
+	// Invited Until when an invitation is open; absent if none is.
+	Invited time.Time `json:"invited,omitempty,omitzero"`
+	Name    string    `json:"name"`
+
+	// Role A Role, or `programma` for a program that may do everything.
+	Role string `json:"role"`
+
+	// SecondFactor Whether the person has enrolled one.
+	SecondFactor bool `json:"second_factor,omitempty,omitzero"`
+}
+
 // Match other: of an IUV that is none of ours. matched: notified and accounted for,
 // to the cent. amount: the amounts differ. unknown: in a flow, never notified.
 // revoked: the money went back. no_rpt: paid although nobody had asked the
@@ -1600,6 +1653,18 @@ type NewExport struct {
 // NewOperator defines model for NewOperator.
 type NewOperator struct {
 	Name string `json:"name"`
+
+	// Role What an operator is there for. A program without one may do everything.
+	Role Role `json:"role,omitempty,omitzero"`
+}
+
+// NewPerson defines model for NewPerson.
+type NewPerson struct {
+	Email string `json:"email"`
+	Name  string `json:"name"`
+
+	// Role What an operator is there for. A program without one may do everything.
+	Role Role `json:"role"`
 }
 
 // NewRefund defines model for NewRefund.
@@ -1618,6 +1683,12 @@ type NewRefund struct {
 	Mandate    string             `json:"mandate"`
 	Reason     string             `json:"reason"`
 	RefundedOn openapi_types.Date `json:"refunded_on"`
+}
+
+// NewRole defines model for NewRole.
+type NewRole struct {
+	// Role What an operator is there for. A program without one may do everything.
+	Role Role `json:"role"`
 }
 
 // Notification defines model for Notification.
@@ -1645,6 +1716,12 @@ type Operator struct {
 	Id    ID     `json:"id"`
 	Name  string `json:"name"`
 	Token string `json:"token"`
+}
+
+// OperatorPage defines model for OperatorPage.
+type OperatorPage struct {
+	Next      string          `json:"next,omitempty,omitzero"`
+	Operators []KnownOperator `json:"operators"`
 }
 
 // Owner As in a debtor; a foreigner may lack a codice fiscale.
@@ -1753,6 +1830,16 @@ type Payment struct {
 type PaymentPage struct {
 	Next     string    `json:"next,omitempty,omitzero"`
 	Payments []Payment `json:"payments"`
+}
+
+// PersonInvitation defines model for PersonInvitation.
+type PersonInvitation struct {
+	Code    string    `json:"code"`
+	Expires time.Time `json:"expires"`
+
+	// Link The page where the code is used; absent where the pages are off.
+	Link     string        `json:"link,omitempty,omitzero"`
+	Operator KnownOperator `json:"operator"`
 }
 
 // Policy defines model for Policy.
@@ -1957,6 +2044,9 @@ type RevokedDevice struct {
 
 // RevokedDeviceState defines model for RevokedDevice.State.
 type RevokedDeviceState string
+
+// Role What an operator is there for. A program without one may do everything.
+type Role string
 
 // Ruling defines model for Ruling.
 type Ruling struct {
@@ -2317,6 +2407,13 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListOperatorsParams defines parameters for ListOperators.
+type ListOperatorsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListOrphansParams defines parameters for ListOrphans.
 type ListOrphansParams struct {
 	// After The last id of the page before.
@@ -2393,11 +2490,17 @@ type MakeExportJSONRequestBody = NewExport
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
 
+// SetRoleJSONRequestBody defines body for SetRole for application/json ContentType.
+type SetRoleJSONRequestBody = NewRole
+
 // ImportCodesJSONRequestBody defines body for ImportCodes for application/json ContentType.
 type ImportCodesJSONRequestBody = Import
 
 // ImportOwnersJSONRequestBody defines body for ImportOwners for application/json ContentType.
 type ImportOwnersJSONRequestBody = OwnerFile
+
+// InviteOperatorJSONRequestBody defines body for InviteOperator for application/json ContentType.
+type InviteOperatorJSONRequestBody = NewPerson
 
 // RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
 type RecordRefundJSONRequestBody = NewRefund
@@ -2783,19 +2886,63 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
 	MakePortalList(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AddOperatorWithBody Let a person or a program act for the creditor.
+	// ListOperators Who may act for the creditor, by id.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/operators (the `ListOperators` operationId).
+	ListOperators(ctx context.Context, cf CF, params *ListOperatorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddOperatorWithBody Let a program act for the creditor, with a token.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
 	AddOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AddOperator Let a person or a program act for the creditor.
+	// AddOperator Let a program act for the creditor, with a token.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
 	AddOperator(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnableOperator Let a disabled operator in again.
+	//
+	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
+	EnableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisableOperator Shut an operator out at once, token and sessions included.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
+	DisableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
+	ResetOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetRoleWithBody Give an operator another role, at once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+	SetRoleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetRole Give an operator another role, at once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+	SetRole(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeToken End an operator's token.
+	//
+	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
+	RevokeToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateToken Give an operator a new token; the old one stops working.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
+	RotateToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
 	//
@@ -2850,6 +2997,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/payments (the `ListPayments` operationId).
 	ListPayments(ctx context.Context, cf CF, params *ListPaymentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InviteOperatorWithBody Invite a person to the pages.
+	//
+	// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+	InviteOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InviteOperator Invite a person to the pages.
+	//
+	// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+	InviteOperator(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRefunds Refunds by id.
 	//
@@ -3856,7 +4021,22 @@ func (c *Client) MakePortalList(ctx context.Context, cf CF, reqEditors ...Reques
 	return c.Client.Do(req)
 }
 
-// AddOperatorWithBody Let a person or a program act for the creditor.
+// ListOperators Who may act for the creditor, by id.
+//
+// Corresponds with GET /v1/creditors/{cf}/operators (the `ListOperators` operationId).
+func (c *Client) ListOperators(ctx context.Context, cf CF, params *ListOperatorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOperatorsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddOperatorWithBody Let a program act for the creditor, with a token.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3873,13 +4053,122 @@ func (c *Client) AddOperatorWithBody(ctx context.Context, cf CF, contentType str
 	return c.Client.Do(req)
 }
 
-// AddOperator Let a person or a program act for the creditor.
+// AddOperator Let a program act for the creditor, with a token.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
 func (c *Client) AddOperator(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddOperatorRequest(c.Server, cf, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnableOperator Let a disabled operator in again.
+//
+// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
+func (c *Client) EnableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnableOperatorRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisableOperator Shut an operator out at once, token and sessions included.
+//
+// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
+func (c *Client) DisableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisableOperatorRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
+//
+// Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
+func (c *Client) ResetOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetOperatorRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetRoleWithBody Give an operator another role, at once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+func (c *Client) SetRoleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetRoleRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetRole Give an operator another role, at once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+func (c *Client) SetRole(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetRoleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeToken End an operator's token.
+//
+// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
+func (c *Client) RevokeToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokenRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateToken Give an operator a new token; the old one stops working.
+//
+// Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
+func (c *Client) RotateToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateTokenRequest(c.Server, cf, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3994,6 +4283,44 @@ func (c *Client) ImportOwners(ctx context.Context, cf CF, body ImportOwnersJSONR
 // Corresponds with GET /v1/creditors/{cf}/payments (the `ListPayments` operationId).
 func (c *Client) ListPayments(ctx context.Context, cf CF, params *ListPaymentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPaymentsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InviteOperatorWithBody Invite a person to the pages.
+//
+// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+func (c *Client) InviteOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteOperatorRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InviteOperator Invite a person to the pages.
+//
+// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+func (c *Client) InviteOperator(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteOperatorRequest(c.Server, cf, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6452,6 +6779,71 @@ func NewMakePortalListRequest(server string, cf CF) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListOperatorsRequest constructs an http.Request for the ListOperators method
+func NewListOperatorsRequest(server string, cf CF, params *ListOperatorsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewAddOperatorRequest calls the generic AddOperator builder with application/json body
 func NewAddOperatorRequest(server string, cf CF, body AddOperatorJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6495,6 +6887,265 @@ func NewAddOperatorRequestWithBody(server string, cf CF, contentType string, bod
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEnableOperatorRequest constructs an http.Request for the EnableOperator method
+func NewEnableOperatorRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators/%s/disabled", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDisableOperatorRequest constructs an http.Request for the DisableOperator method
+func NewDisableOperatorRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators/%s/disabled", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResetOperatorRequest constructs an http.Request for the ResetOperator method
+func NewResetOperatorRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators/%s/reset", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetRoleRequest calls the generic SetRole builder with application/json body
+func NewSetRoleRequest(server string, cf CF, id ID, body SetRoleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetRoleRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewSetRoleRequestWithBody constructs an http.Request for the SetRole method, with any body, and a specified content type
+func NewSetRoleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators/%s/role", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeTokenRequest constructs an http.Request for the RevokeToken method
+func NewRevokeTokenRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators/%s/token", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateTokenRequest constructs an http.Request for the RotateToken method
+func NewRotateTokenRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/operators/%s/token", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -6719,6 +7370,53 @@ func NewListPaymentsRequest(server string, cf CF, params *ListPaymentsParams) (*
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewInviteOperatorRequest calls the generic InviteOperator builder with application/json body
+func NewInviteOperatorRequest(server string, cf CF, body InviteOperatorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewInviteOperatorRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewInviteOperatorRequestWithBody constructs an http.Request for the InviteOperator method, with any body, and a specified content type
+func NewInviteOperatorRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/people", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8583,19 +9281,75 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
 	MakePortalListWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*MakePortalListReply, error)
 
-	// AddOperatorWithBodyWithResponse Let a person or a program act for the creditor.
+	// ListOperatorsWithResponse Who may act for the creditor, by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/operators (the `ListOperators` operationId).
+	ListOperatorsWithResponse(ctx context.Context, cf CF, params *ListOperatorsParams, reqEditors ...RequestEditorFn) (*ListOperatorsReply, error)
+
+	// AddOperatorWithBodyWithResponse Let a program act for the creditor, with a token.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
 	AddOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOperatorReply, error)
 
-	// AddOperatorWithResponse Let a person or a program act for the creditor.
+	// AddOperatorWithResponse Let a program act for the creditor, with a token.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
 	AddOperatorWithResponse(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOperatorReply, error)
+
+	// EnableOperatorWithResponse Let a disabled operator in again.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
+	EnableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*EnableOperatorReply, error)
+
+	// DisableOperatorWithResponse Shut an operator out at once, token and sessions included.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
+	DisableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*DisableOperatorReply, error)
+
+	// ResetOperatorWithResponse Take password and second factor from a person, end their sessions and invite them anew.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
+	ResetOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ResetOperatorReply, error)
+
+	// SetRoleWithBodyWithResponse Give an operator another role, at once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+	SetRoleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetRoleReply, error)
+
+	// SetRoleWithResponse Give an operator another role, at once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+	SetRoleWithResponse(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRoleReply, error)
+
+	// RevokeTokenWithResponse End an operator's token.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
+	RevokeTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error)
+
+	// RotateTokenWithResponse Give an operator a new token; the old one stops working.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
+	RotateTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateTokenReply, error)
 
 	// ListOrphansWithResponse Codes that exist on PiemontePAY under a number that never reached us.
 	//
@@ -8654,6 +9408,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/payments (the `ListPayments` operationId).
 	ListPaymentsWithResponse(ctx context.Context, cf CF, params *ListPaymentsParams, reqEditors ...RequestEditorFn) (*ListPaymentsReply, error)
+
+	// InviteOperatorWithBodyWithResponse Invite a person to the pages.
+	//
+	// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+	InviteOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
+
+	// InviteOperatorWithResponse Invite a person to the pages.
+	//
+	// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+	InviteOperatorWithResponse(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
 
 	// ListRefundsWithResponse Refunds by id.
 	//
@@ -10535,6 +11307,54 @@ func (r MakePortalListReply) ContentType() string {
 	return ""
 }
 
+type ListOperatorsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OperatorPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOperatorsReply) GetJSON200() *OperatorPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOperatorsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOperatorsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOperatorsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOperatorsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOperatorsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type AddOperatorReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10577,6 +11397,294 @@ func (r AddOperatorReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AddOperatorReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EnableOperatorReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownOperator
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EnableOperatorReply) GetJSON200() *KnownOperator {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EnableOperatorReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EnableOperatorReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EnableOperatorReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EnableOperatorReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EnableOperatorReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DisableOperatorReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownOperator
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DisableOperatorReply) GetJSON200() *KnownOperator {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DisableOperatorReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DisableOperatorReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DisableOperatorReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisableOperatorReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DisableOperatorReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResetOperatorReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PersonInvitation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r ResetOperatorReply) GetJSON201() *PersonInvitation {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResetOperatorReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResetOperatorReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResetOperatorReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResetOperatorReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResetOperatorReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SetRoleReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownOperator
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SetRoleReply) GetJSON200() *KnownOperator {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SetRoleReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SetRoleReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetRoleReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetRoleReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetRoleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeTokenReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownOperator
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeTokenReply) GetJSON200() *KnownOperator {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeTokenReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeTokenReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeTokenReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeTokenReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeTokenReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateTokenReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Operator
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateTokenReply) GetJSON201() *Operator {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateTokenReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateTokenReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateTokenReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateTokenReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateTokenReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10769,6 +11877,54 @@ func (r ListPaymentsReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPaymentsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type InviteOperatorReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PersonInvitation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r InviteOperatorReply) GetJSON201() *PersonInvitation {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r InviteOperatorReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r InviteOperatorReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InviteOperatorReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InviteOperatorReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InviteOperatorReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12833,7 +13989,20 @@ func (c *ClientWithResponses) MakePortalListWithResponse(ctx context.Context, cf
 	return ParseMakePortalListReply(rsp)
 }
 
-// AddOperatorWithBodyWithResponse Let a person or a program act for the creditor.
+// ListOperatorsWithResponse Who may act for the creditor, by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/operators (the `ListOperators` operationId).
+func (c *ClientWithResponses) ListOperatorsWithResponse(ctx context.Context, cf CF, params *ListOperatorsParams, reqEditors ...RequestEditorFn) (*ListOperatorsReply, error) {
+	rsp, err := c.ListOperators(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOperatorsReply(rsp)
+}
+
+// AddOperatorWithBodyWithResponse Let a program act for the creditor, with a token.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12846,7 +14015,7 @@ func (c *ClientWithResponses) AddOperatorWithBodyWithResponse(ctx context.Contex
 	return ParseAddOperatorReply(rsp)
 }
 
-// AddOperatorWithResponse Let a person or a program act for the creditor.
+// AddOperatorWithResponse Let a program act for the creditor, with a token.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12857,6 +14026,97 @@ func (c *ClientWithResponses) AddOperatorWithResponse(ctx context.Context, cf CF
 		return nil, err
 	}
 	return ParseAddOperatorReply(rsp)
+}
+
+// EnableOperatorWithResponse Let a disabled operator in again.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
+func (c *ClientWithResponses) EnableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*EnableOperatorReply, error) {
+	rsp, err := c.EnableOperator(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEnableOperatorReply(rsp)
+}
+
+// DisableOperatorWithResponse Shut an operator out at once, token and sessions included.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
+func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*DisableOperatorReply, error) {
+	rsp, err := c.DisableOperator(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisableOperatorReply(rsp)
+}
+
+// ResetOperatorWithResponse Take password and second factor from a person, end their sessions and invite them anew.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
+func (c *ClientWithResponses) ResetOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ResetOperatorReply, error) {
+	rsp, err := c.ResetOperator(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResetOperatorReply(rsp)
+}
+
+// SetRoleWithBodyWithResponse Give an operator another role, at once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+func (c *ClientWithResponses) SetRoleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetRoleReply, error) {
+	rsp, err := c.SetRoleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetRoleReply(rsp)
+}
+
+// SetRoleWithResponse Give an operator another role, at once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
+func (c *ClientWithResponses) SetRoleWithResponse(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRoleReply, error) {
+	rsp, err := c.SetRole(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetRoleReply(rsp)
+}
+
+// RevokeTokenWithResponse End an operator's token.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
+func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error) {
+	rsp, err := c.RevokeToken(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeTokenReply(rsp)
+}
+
+// RotateTokenWithResponse Give an operator a new token; the old one stops working.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
+func (c *ClientWithResponses) RotateTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateTokenReply, error) {
+	rsp, err := c.RotateToken(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateTokenReply(rsp)
 }
 
 // ListOrphansWithResponse Codes that exist on PiemontePAY under a number that never reached us.
@@ -12951,6 +14211,36 @@ func (c *ClientWithResponses) ListPaymentsWithResponse(ctx context.Context, cf C
 		return nil, err
 	}
 	return ParseListPaymentsReply(rsp)
+}
+
+// InviteOperatorWithBodyWithResponse Invite a person to the pages.
+//
+// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+func (c *ClientWithResponses) InviteOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error) {
+	rsp, err := c.InviteOperatorWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteOperatorReply(rsp)
+}
+
+// InviteOperatorWithResponse Invite a person to the pages.
+//
+// A second invitation of the same address is refused (409 operator.login_taken); a lost one is made again by a reset.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
+func (c *ClientWithResponses) InviteOperatorWithResponse(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error) {
+	rsp, err := c.InviteOperator(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteOperatorReply(rsp)
 }
 
 // ListRefundsWithResponse Refunds by id.
@@ -14631,6 +15921,39 @@ func ParseMakePortalListReply(rsp *http.Response) (*MakePortalListReply, error) 
 	return response, nil
 }
 
+// ParseListOperatorsReply parses an HTTP response from a ListOperatorsWithResponse call
+func ParseListOperatorsReply(rsp *http.Response) (*ListOperatorsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOperatorsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OperatorPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseAddOperatorReply parses an HTTP response from a AddOperatorWithResponse call
 func ParseAddOperatorReply(rsp *http.Response) (*AddOperatorReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -14640,6 +15963,204 @@ func ParseAddOperatorReply(rsp *http.Response) (*AddOperatorReply, error) {
 	}
 
 	response := &AddOperatorReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Operator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEnableOperatorReply parses an HTTP response from a EnableOperatorWithResponse call
+func ParseEnableOperatorReply(rsp *http.Response) (*EnableOperatorReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EnableOperatorReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownOperator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDisableOperatorReply parses an HTTP response from a DisableOperatorWithResponse call
+func ParseDisableOperatorReply(rsp *http.Response) (*DisableOperatorReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisableOperatorReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownOperator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResetOperatorReply parses an HTTP response from a ResetOperatorWithResponse call
+func ParseResetOperatorReply(rsp *http.Response) (*ResetOperatorReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResetOperatorReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PersonInvitation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSetRoleReply parses an HTTP response from a SetRoleWithResponse call
+func ParseSetRoleReply(rsp *http.Response) (*SetRoleReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetRoleReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownOperator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeTokenReply parses an HTTP response from a RevokeTokenWithResponse call
+func ParseRevokeTokenReply(rsp *http.Response) (*RevokeTokenReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeTokenReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownOperator
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateTokenReply parses an HTTP response from a RotateTokenWithResponse call
+func ParseRotateTokenReply(rsp *http.Response) (*RotateTokenReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateTokenReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -14783,6 +16304,39 @@ func ParseListPaymentsReply(rsp *http.Response) (*ListPaymentsReply, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseInviteOperatorReply parses an HTTP response from a InviteOperatorWithResponse call
+func ParseInviteOperatorReply(rsp *http.Response) (*InviteOperatorReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InviteOperatorReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PersonInvitation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

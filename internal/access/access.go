@@ -23,7 +23,7 @@ const (
 	// The secrets are long enough that no slow hash is needed to keep them.
 	tokenBytes   = 32
 	inviteBytes  = 20
-	invitePrefix = "pvo_"
+	invitePrefix = "pva_"
 )
 
 // Config is what Access is made of.

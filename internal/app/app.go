@@ -133,6 +133,8 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 			Enrolment:     enrol.show,
 			Admin:         admin,
 			Registry:      c.registry,
+			Access:        c.access,
+			OfficeURL:     cfg.OfficeURL,
 			Pool:          c.pool,
 			Verbali:       c.verbali,
 			Payments:      c.payments,

@@ -23,6 +23,6 @@
 //
 // # What is not done here
 //
-// There are no passwords and no roles: an operator's token opens one creditor's
-// back office whole. Who may add a creditor is decided by whoever calls.
+// Passwords, second factors and sessions of people are package access's. Who may
+// add a creditor or an operator is decided by whoever calls.
 package registry

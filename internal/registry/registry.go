@@ -97,7 +97,9 @@ func (r *Registry) Creditors(ctx context.Context, after multe.CreditorID, limit 
 
 // AddOperator adds somebody to a creditor's back office. The token is returned
 // here and never again.
-func (r *Registry) AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string) (multe.Operator, string, error) {
+//
+// role "" is a program that may do everything.
+func (r *Registry) AddOperator(ctx context.Context, actor string, c multe.CreditorID, name string, role multe.Role) (multe.Operator, string, error) {
 	if !validName(name, maxOperatorName) {
 		return multe.Operator{}, "", fault.New(fault.Invalid, "operator.bad_name", "Il nome dell'operatore è obbligatorio, al massimo 100 caratteri.")
 	}
@@ -106,7 +108,7 @@ func (r *Registry) AddOperator(ctx context.Context, actor string, c multe.Credit
 	if err != nil {
 		return multe.Operator{}, "", err
 	}
-	op := multe.Operator{Creditor: c, ID: multe.OperatorID(id), Name: name, Token: digest(token), Version: 1, Changed: at}
+	op := multe.Operator{Creditor: c, ID: multe.OperatorID(id), Name: name, Role: role, Token: digest(token), Version: 1, Changed: at}
 	err = r.store.Update(ctx, func(tx store.Tx) error {
 		if _, err := creditor(tx, c); err != nil {
 			return err
@@ -382,7 +384,7 @@ func (r *Registry) OperatorByToken(ctx context.Context, token string) (multe.Ope
 		o, err = rd.OperatorByToken(digest(token))
 		return err
 	})
-	if errors.Is(err, fault.NotFound) {
+	if errors.Is(err, fault.NotFound) || err == nil && o.Disabled {
 		return multe.Operator{}, errBadToken()
 	}
 	return o, err

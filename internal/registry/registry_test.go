@@ -85,7 +85,7 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"", " palmare", "palmare ", "due\nrighe", "\x00", "\xff", strings.Repeat("è", 101), "\u202einvertito"} {
 		_, _, err := w.AddDevice(t.Context(), "admin", ente, name, true)
 		wantCode(t, err, "device.bad_name")
-		_, _, err = w.AddOperator(t.Context(), "admin", ente, name)
+		_, _, err = w.AddOperator(t.Context(), "admin", ente, name, "")
 		wantCode(t, err, "operator.bad_name")
 	}
 	if _, _, err := w.AddDevice(t.Context(), "admin", ente, strings.Repeat("è", 50), true); err != nil {
@@ -168,7 +168,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op, opToken, err := w.AddOperator(ctx, "admin", ente, "Sportello")
+	op, opToken, err := w.AddOperator(ctx, "admin", ente, "Sportello", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 
 func TestOperators(t *testing.T) {
 	w, ctx := open(t), t.Context()
-	op, token, err := w.AddOperator(ctx, "admin", ente, "Sportello")
+	op, token, err := w.AddOperator(ctx, "admin", ente, "Sportello", "")
 	if err != nil || !strings.HasPrefix(token, "pvo_") || len(token) < 4+43 {
 		t.Fatalf("AddOperator = %+v, %q, %v", op, token, err)
 	}

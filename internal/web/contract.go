@@ -34,6 +34,8 @@ const (
 // operation is one operation of the document.
 type operation struct {
 	*openapi3.Operation
+	permission string // extension x-permission; "" if there is none
+
 	schemes []string              // security schemes, any of which will do
 	open    bool                  // anybody may call
 	outside bool                  // takes no slot
@@ -87,6 +89,13 @@ func readContract(doc []byte) (map[string]operation, error) {
 						o.raw = kind
 					}
 				}
+			}
+			if x, given := op.Extensions["x-permission"]; given {
+				permission, ok := x.(string)
+				if !ok || permission == "" {
+					return nil, fmt.Errorf("operation %s: x-permission is no text", op.OperationID)
+				}
+				o.permission = permission
 			}
 			operations[method+" "+path] = o
 		}

@@ -41,6 +41,10 @@ type Call struct {
 	Operation string // operationId of the document
 	Schemes   []string
 	Creditor  string // path parameter cf; "" if the path has none
+
+	// Permission is x-permission of the document; "" if it has none, which an API
+	// with roles takes for nobody's.
+	Permission string
 }
 
 // Server is the part of a JSON API that does not depend on what it does.
@@ -91,6 +95,17 @@ func New(cfg Config) (*Server, error) {
 
 // Routes is where handlers are added, under the paths of the document.
 func (s *Server) Routes() gin.IRouter { return s.routes }
+
+// Permission returns x-permission of an operation of the document, "" if it has
+// none.
+func (s *Server) Permission(operation string) string {
+	for _, op := range s.operations {
+		if op.OperationID == operation {
+			return op.permission
+		}
+	}
+	return ""
+}
 
 // Registered lists "METHOD /path/{parameter}" of every handler, sorted.
 func (s *Server) Registered() []string {
@@ -175,7 +190,7 @@ func (s *Server) authenticate(c *gin.Context) {
 		s.Fail(c, fmt.Errorf("route %s is not in the document", c.FullPath())) // nothing is open by mistake
 		return
 	}
-	call := Call{Operation: op.OperationID, Schemes: op.schemes, Creditor: c.Param("cf")}
+	call := Call{Operation: op.OperationID, Schemes: op.schemes, Creditor: c.Param("cf"), Permission: op.permission}
 	maySign := slices.Contains(op.schemes, SchemeSignature)
 	switch {
 	case maySign && signed(c.Request.Header):

@@ -20,6 +20,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"preavviso/internal/access"
 	"preavviso/internal/avviso"
 	"preavviso/internal/documents"
 	"preavviso/internal/exports"
@@ -51,6 +52,7 @@ const (
 // World is the service without its edges.
 type World struct {
 	Store    *boltstore.Store
+	Access   *access.Access
 	Registry *registry.Registry
 	Pool     *pool.Pool
 	Verbali  *verbali.Verbali
@@ -96,6 +98,9 @@ func New(t testing.TB) *World {
 		Random: &Random{c: rand.NewChaCha8([32]byte{7})}, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	nudge := func() {}
 	w.Registry = registry.New(s, w.Now, w.Random)
+	if w.Access, err = access.New(access.Config{Store: s, Now: w.Now, Random: w.Random}); err != nil {
+		t.Fatal(err)
+	}
 	w.Pool = pool.New(s, w.Now, w.Random, nudge)
 	w.Verbali = verbali.New(s, w.Now, nudge)
 	w.Payments = payments.New(s, w.Now)
@@ -220,7 +225,7 @@ func (w *World) Signer(t testing.TB, c multe.CreditorID, der []byte) multe.Devic
 // Operator returns the token of a new operator.
 func (w *World) Operator(t testing.TB, c multe.CreditorID) string {
 	t.Helper()
-	_, token, err := w.Registry.AddOperator(t.Context(), "admin", c, "Ufficio")
+	_, token, err := w.Registry.AddOperator(t.Context(), "admin", c, "Ufficio", "")
 	if err != nil {
 		t.Fatal(err)
 	}
