@@ -485,7 +485,7 @@ func TestWhoMayCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	alba := r.Operator(t, webtest.Alba)
-	adminOnly := []string{"AddOperator"}
+	adminOnly := []string{"AddOperator", "RotateToken"}
 	installation := []string{"AddCreditor", "ListCreditors", "ListInstallationDiscrepancies", "ListMessages", "ReadMessage", "ReplayMessage", "TakeInstallationDiscrepancy", "CloseInstallationDiscrepancy"} // for the administrator, and no creditor in the path to be wrong about
 	public := []string{"Health"}
 	type caller struct{ name, token, known, unknown, admin string } // codes for a known and an unknown creditor, and for what only the administrator may; "" is welcome
