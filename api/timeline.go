@@ -90,9 +90,9 @@ var sentences = map[string]string{
 	"device.revoked":   "Palmare revocato.",
 }
 
-// sentence describes one entry in Italian; the platform's code follows when the
+// Sentence describes one entry in Italian; the platform's code follows when the
 // platform decided.
-func sentence(e multe.AuditEntry) string {
+func Sentence(e multe.AuditEntry) string {
 	text, ok := sentences[e.Action]
 	if !ok {
 		text = "Evento «" + e.Action + "»." // written by a newer version on the same store

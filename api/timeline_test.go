@@ -104,8 +104,8 @@ func TestSentence(t *testing.T) {
 		{multe.AuditEntry{Action: "change.postponed", Code: "177"}, "Comunicazione rimandata: sarà ripetuta. Codice di PiemontePAY: 177."},
 		{multe.AuditEntry{Action: "code.sold"}, "Evento «code.sold»."},
 	} {
-		if got := sentence(tt.entry); got != tt.want {
-			t.Errorf("sentence(%+v) = %q, want %q", tt.entry, got, tt.want)
+		if got := Sentence(tt.entry); got != tt.want {
+			t.Errorf("Sentence(%+v) = %q, want %q", tt.entry, got, tt.want)
 		}
 	}
 }

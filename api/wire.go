@@ -108,7 +108,7 @@ func recordOf(b RecordRequest) (multe.Record, error) {
 }
 
 func entryBody(e multe.AuditEntry) Entry {
-	return Entry{At: e.At, Actor: e.Actor, Action: e.Action, Subject: e.Subject, From: e.From, To: e.To, Code: e.Code, Text: sentence(e)}
+	return Entry{At: e.At, Actor: e.Actor, Action: e.Action, Subject: e.Subject, From: e.From, To: e.To, Code: e.Code, Text: Sentence(e)}
 }
 
 // paymentBody leaves out the payer: who paid somebody else's fine is not ours to

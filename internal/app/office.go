@@ -12,14 +12,18 @@ import (
 	"path/filepath"
 	"strings"
 
+	"preavviso/api"
 	"preavviso/internal/access"
 	"preavviso/internal/backoffice"
 	"preavviso/internal/config"
+	"preavviso/internal/guide"
+	"preavviso/internal/ppay"
 	"preavviso/internal/store"
+	"preavviso/internal/worklist"
 )
 
 // newOffice returns the pages that listen on l.
-func newOffice(cfg config.Service, d Deps, c core, l net.Listener) (http.Handler, error) {
+func newOffice(cfg config.Service, d Deps, st store.Store, c core, l net.Listener) (http.Handler, error) {
 	url := cfg.OfficeURL
 	if url == "" {
 		url = "http://" + l.Addr().String()
@@ -31,11 +35,31 @@ func newOffice(cfg config.Service, d Deps, c core, l net.Listener) (http.Handler
 	if err != nil {
 		return nil, fmt.Errorf("office-proxy: %w", err)
 	}
-	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access})
+	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access,
+		Office: backoffice.Office{Store: st, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments, Flussi: c.flussi,
+			Receipts: c.receipts, Messages: c.inbox, Worklist: worklist.New(st, d.Now), Printer: printer{},
+			Explain: explain, Sentence: api.Sentence, Read: ppay.Read}})
 	if err != nil {
 		return nil, fmt.Errorf("making the pages: %w", err)
 	}
 	return h, nil
+}
+
+// explain tells what a code of PiemontePAY means that stands in a line of the
+// history: the action says where the platform said it.
+func explain(action, code string) (guide.Text, bool) {
+	places := []ppay.Place{ppay.PlaceUpdate, ppay.PlaceInsert, ppay.PlaceREST}
+	if strings.HasPrefix(action, "batch.") {
+		places = []ppay.Place{ppay.PlaceAnswer, ppay.PlaceList}
+	} else if strings.HasPrefix(action, "code.") {
+		places = []ppay.Place{ppay.PlaceInsert, ppay.PlaceUpdate, ppay.PlaceREST}
+	}
+	for _, p := range places {
+		if e, ok := ppay.Explain(p, code); ok {
+			return guide.Text{Happened: e.Meaning, Citizen: e.Citizen, Now: e.Remedy}, true
+		}
+	}
+	return guide.Text{}, false
 }
 
 // newAccess returns the use case that keeps the door.

@@ -73,7 +73,7 @@ func newOffice(t *testing.T) *office {
 	}
 	hs := httptest.NewUnstartedServer(nil)
 	o.base = "http://" + hs.Listener.Addr().String()
-	if o.server, err = newServer(Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Random: rand.Reader, Now: o.clock.now, URL: o.base, Access: o.access}); err != nil {
+	if o.server, err = newServer(Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Random: rand.Reader, Now: o.clock.now, URL: o.base, Access: o.access, Office: Office{Store: st, Sentence: func(e multe.AuditEntry) string { return e.Action }}}); err != nil {
 		t.Fatal(err)
 	}
 	if hs.Config.Handler, err = o.server.engine(); err != nil {

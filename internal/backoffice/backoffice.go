@@ -37,12 +37,14 @@ type Config struct {
 	Proxies []netip.Prefix
 
 	Access *access.Access
+	Office
 }
 
 // server answers with pages.
 type server struct {
 	Config
 	pages  *template.Template
+	desk   *desk
 	cross  *http.CrossOriginProtection
 	secure bool // browsers reach us by TLS
 }
@@ -67,7 +69,7 @@ const maxForm = 64 << 10
 
 // routes are all of them.
 func (s *server) routes() []route {
-	return slices.Concat(s.authRoutes(), s.homeRoutes())
+	return slices.Concat(s.authRoutes(), s.officeRoutes())
 }
 
 // New returns the pages.
@@ -89,7 +91,10 @@ func newServer(cfg Config) (*server, error) {
 	if err := s.cross.AddTrustedOrigin(s.URL); err != nil {
 		return nil, fmt.Errorf("the address of the pages: %w", err)
 	}
-	if s.pages, err = template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"); err != nil {
+	if s.desk, err = newDesk(cfg); err != nil {
+		return nil, err
+	}
+	if s.pages, err = template.New("").Funcs(s.desk.functions()).ParseFS(templateFiles, "templates/*.html"); err != nil {
 		return nil, fmt.Errorf("reading the pages: %w", err)
 	}
 	return s, nil
@@ -125,13 +130,20 @@ type view struct {
 	CSRF string     // {{template "csrf" .}} puts it into a form
 	Path string
 	Data any // of the page; templates know no types
+
+	Ente, Settore string // "" on public pages
+	Nav           []navItem
+	Title         string
+	Flash         *flash
 }
 
 // render answers with a page. Nothing is sent before the whole page is made.
 func (s *server) render(c *gin.Context, status int, name string, data any) {
 	w := who(c)
+	v := view{Who: w, CSRF: w.CSRF, Path: c.Request.URL.Path, Data: data}
+	s.frame(c, &v)
 	var b bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&b, name, view{Who: w, CSRF: w.CSRF, Path: c.Request.URL.Path, Data: data}); err != nil {
+	if err := s.pages.ExecuteTemplate(&b, name, v); err != nil {
 		s.Log.ErrorContext(c.Request.Context(), "drawing a page", "page", name, "err", err)
 		c.String(http.StatusInternalServerError, "Errore interno del servizio. Riprovare; se continua, avvisare l'assistenza.")
 		c.Abort()
