@@ -792,6 +792,45 @@ func (e RulingRequestVerdetto) Valid() bool {
 	}
 }
 
+// Defines values for VerbaleOfflineReason.
+const (
+	Chosen    VerbaleOfflineReason = "chosen"
+	NoAnswer  VerbaleOfflineReason = "no_answer"
+	NoNetwork VerbaleOfflineReason = "no_network"
+)
+
+// Valid indicates whether the value is a known member of the VerbaleOfflineReason enum.
+func (e VerbaleOfflineReason) Valid() bool {
+	switch e {
+	case Chosen:
+		return true
+	case NoAnswer:
+		return true
+	case NoNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VerbaleVehicleClass.
+const (
+	VerbaleVehicleClassOther      VerbaleVehicleClass = "other"
+	VerbaleVehicleClassTwoWheeler VerbaleVehicleClass = "two-wheeler"
+)
+
+// Valid indicates whether the value is a known member of the VerbaleVehicleClass enum.
+func (e VerbaleVehicleClass) Valid() bool {
+	switch e {
+	case VerbaleVehicleClassOther:
+		return true
+	case VerbaleVehicleClassTwoWheeler:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VerbaleState.
 const (
 	VerbaleStateCancelled VerbaleState = "cancelled"
@@ -1317,6 +1356,14 @@ type Fine struct {
 	ReducedCents int64 `json:"reduced_cents"`
 }
 
+// Flag defines model for Flag.
+type Flag struct {
+	Code string `json:"code"`
+
+	// Detail Italian.
+	Detail string `json:"detail"`
+}
+
 // Flusso What one PSP paid over in one transfer, as the last copy of the flow says.
 type Flusso struct {
 	// Cents Total declared.
@@ -1426,6 +1473,13 @@ type FoundCode struct {
 
 	// Upstream IdPosizioneDebitoria on the platform, if it is not position.
 	Upstream string `json:"upstream,omitempty,omitzero"`
+}
+
+// GPS In millionths of a degree and metres.
+type GPS struct {
+	AccuracyM int64 `json:"accuracy_m"`
+	LatE6     int64 `json:"lat_e6"`
+	LonE6     int64 `json:"lon_e6"`
 }
 
 // Health defines model for Health.
@@ -2125,22 +2179,33 @@ type Verbale struct {
 	Causale      string       `json:"causale"`
 	Changed      time.Time    `json:"changed"`
 
+	// ClockSkewMs The service's clock minus the handheld's, by which issued_at is corrected.
+	ClockSkewMs int64 `json:"clock_skew_ms,omitempty,omitzero"`
+
 	// Device 32 lower-case hex digits.
 	Device ID `json:"device"`
 
 	// DueCents Due today in Europe/Rome.
 	DueCents int64 `json:"due_cents"`
 
+	// Flags What was noticed at the upload and taken as it was printed.
+	Flags []Flag `json:"flags,omitempty,omitzero"`
+
 	// Full The second codice avviso of a slip under policy two-codes, for the full amount.
 	Full SlipCode `json:"full,omitempty,omitzero"`
+	Gps  *GPS     `json:"gps,omitempty"`
 
 	// Id 32 lower-case hex digits.
 	Id       ID        `json:"id"`
 	IssuedAt time.Time `json:"issued_at"`
-	Nation   string    `json:"nation"`
-	Offline  bool      `json:"offline"`
-	Place    string    `json:"place"`
-	Plate    string    `json:"plate"`
+
+	// MeasuredSkewMs The same as the upload showed it.
+	MeasuredSkewMs *int64               `json:"measured_skew_ms,omitempty"`
+	Nation         string               `json:"nation"`
+	Offline        bool                 `json:"offline"`
+	OfflineReason  VerbaleOfflineReason `json:"offline_reason,omitempty,omitzero"`
+	Place          string               `json:"place"`
+	Plate          string               `json:"plate"`
 
 	// Position 32 lower-case hex digits.
 	Position ID `json:"position"`
@@ -2157,11 +2222,18 @@ type Verbale struct {
 	Steps    []Step       `json:"steps"`
 
 	// StepsNow What is asked as things stand; before the record, what the slip says.
-	StepsNow  []Step    `json:"steps_now,omitempty,omitzero"`
-	Vehicle   string    `json:"vehicle,omitempty,omitzero"`
-	Violation Violation `json:"violation"`
-	Warden    string    `json:"warden"`
+	StepsNow     []Step              `json:"steps_now,omitempty,omitzero"`
+	Vehicle      string              `json:"vehicle,omitempty,omitzero"`
+	VehicleClass VerbaleVehicleClass `json:"vehicle_class,omitempty,omitzero"`
+	Violation    Violation           `json:"violation"`
+	Warden       string              `json:"warden"`
 }
+
+// VerbaleOfflineReason defines model for Verbale.OfflineReason.
+type VerbaleOfflineReason string
+
+// VerbaleVehicleClass defines model for Verbale.VehicleClass.
+type VerbaleVehicleClass string
 
 // VerbaleAndCode defines model for VerbaleAndCode.
 type VerbaleAndCode struct {
@@ -2206,6 +2278,8 @@ type VerbaleState string
 
 // Violation defines model for Violation.
 type Violation struct {
+	// Code In the catalogue.
+	Code    string `json:"code,omitempty,omitzero"`
 	Conduct string `json:"conduct"`
 	Norm    string `json:"norm"`
 }

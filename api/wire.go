@@ -66,12 +66,20 @@ func (s *server) verbaleBody(v multe.Verbale) Verbale {
 		Id: string(v.Slip.ID), Device: string(v.Device), State: VerbaleState(v.State),
 		Position: string(v.Slip.Position), Avviso: v.Slip.Number.String(), Reference: v.Slip.Reference,
 		Plate: string(v.Slip.Plate), Nation: v.Slip.Nation, Vehicle: v.Slip.Vehicle, Place: v.Slip.Place,
-		Violation: Violation{Norm: v.Slip.Violation.Norm, Conduct: v.Slip.Violation.Conduct}, Warden: v.Slip.Warden,
+		Violation: Violation{Code: v.Slip.Violation.Code, Norm: v.Slip.Violation.Norm, Conduct: v.Slip.Violation.Conduct}, Warden: v.Slip.Warden,
 		IssuedAt: v.Slip.IssuedAt, ReceivedAt: v.ReceivedAt, Offline: v.Slip.Offline,
 		Steps:    each(v.Slip.Steps, stepBody),
 		DueCents: int64(v.DueOn(multe.DayOf(s.Now()))), Causale: string(v.Causale()), Changed: v.Changed,
 	}
 	b.Reissued, b.Reason = string(v.Reissued), v.Reason
+	b.VehicleClass, b.OfflineReason = VerbaleVehicleClass(v.Slip.VehicleClass), VerbaleOfflineReason(v.Slip.OfflineReason)
+	b.ClockSkewMs, b.MeasuredSkewMs = v.Slip.SkewMS, v.SkewMS
+	if g := v.Slip.GPS; g != nil {
+		b.Gps = &GPS{LatE6: g.LatE6, LonE6: g.LonE6, AccuracyM: g.AccuracyM}
+	}
+	for _, f := range v.Flags {
+		b.Flags = append(b.Flags, Flag{Code: f.Code, Detail: f.Detail})
+	}
 	if f := v.Slip.Full; f != nil {
 		b.Full = SlipCode{Position: string(f.Position), Avviso: f.Number.String()}
 	}

@@ -234,7 +234,7 @@ func linear(t *testing.T, double bool) (porcupine.CheckResult, int) {
 	if double {
 		codes = pool.New(&forgetful{Store: w.Store}, w.Now, w.Random, func() {})
 	}
-	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: codes, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback})
+	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: codes, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents})
 	f := &fleet{t: t}
 	history := f.play(w, api)
 	t.Logf("%d acts on %d codes by %d handhelds, %d resets", len(history), linearCodes, linearDevices, f.resets.Load())

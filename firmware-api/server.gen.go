@@ -72,6 +72,21 @@ func (e CreditorAmounts) Valid() bool {
 	}
 }
 
+// Defines values for HashedPINAlg.
+const (
+	Pbkdf2Sha256 HashedPINAlg = "pbkdf2-sha256"
+)
+
+// Valid indicates whether the value is a known member of the HashedPINAlg enum.
+func (e HashedPINAlg) Valid() bool {
+	switch e {
+	case Pbkdf2Sha256:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PhotoStatusState.
 const (
 	PhotoStatusStateDropped   PhotoStatusState = "dropped"
@@ -93,6 +108,63 @@ func (e PhotoStatusState) Valid() bool {
 	case PhotoStatusStateUploading:
 		return true
 	case PhotoStatusStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ShiftViolationVehicles.
+const (
+	ShiftViolationVehiclesOther      ShiftViolationVehicles = "other"
+	ShiftViolationVehiclesTwoWheeler ShiftViolationVehicles = "two-wheeler"
+)
+
+// Valid indicates whether the value is a known member of the ShiftViolationVehicles enum.
+func (e ShiftViolationVehicles) Valid() bool {
+	switch e {
+	case ShiftViolationVehiclesOther:
+		return true
+	case ShiftViolationVehiclesTwoWheeler:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SlipOfflineReason.
+const (
+	Chosen    SlipOfflineReason = "chosen"
+	NoAnswer  SlipOfflineReason = "no_answer"
+	NoNetwork SlipOfflineReason = "no_network"
+)
+
+// Valid indicates whether the value is a known member of the SlipOfflineReason enum.
+func (e SlipOfflineReason) Valid() bool {
+	switch e {
+	case Chosen:
+		return true
+	case NoAnswer:
+		return true
+	case NoNetwork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SlipVehicleClass.
+const (
+	SlipVehicleClassOther      SlipVehicleClass = "other"
+	SlipVehicleClassTwoWheeler SlipVehicleClass = "two-wheeler"
+)
+
+// Valid indicates whether the value is a known member of the SlipVehicleClass enum.
+func (e SlipVehicleClass) Valid() bool {
+	switch e {
+	case SlipVehicleClassOther:
+		return true
+	case SlipVehicleClassTwoWheeler:
 		return true
 	default:
 		return false
@@ -176,6 +248,11 @@ func (e VerbaleState) Valid() bool {
 
 // Avviso Codice avviso, 18 digits; the last two are check digits.
 type Avviso = string
+
+// BatchOutcome defines model for BatchOutcome.
+type BatchOutcome struct {
+	Verbali []SlipOutcome `json:"verbali"`
+}
 
 // Code defines model for Code.
 type Code struct {
@@ -283,8 +360,16 @@ type FieldProblem struct {
 	Pointer string `json:"pointer,omitempty,omitzero"`
 }
 
-// FullCode The second codice avviso of a slip: required if the creditor's amounts were
-// two-codes on the day of issue, and refused otherwise (verbale.wrong_codes).
+// Flag defines model for Flag.
+type Flag struct {
+	Code string `json:"code"`
+
+	// Detail Italian, to be shown.
+	Detail string `json:"detail"`
+}
+
+// FullCode The second codice avviso of a slip: expected if the creditor's amounts were
+// two-codes on the day of issue, and not otherwise (flag codes.other_policy).
 // The first is worth the first step and ends with its last day; this one is
 // worth what is due without that discount. Both must be held by the handheld.
 type FullCode struct {
@@ -295,8 +380,35 @@ type FullCode struct {
 	Position ID `json:"position"`
 }
 
+// GPS Where the handheld thought it was, in millionths of a degree and metres.
+type GPS struct {
+	AccuracyM int64 `json:"accuracy_m"`
+	LatE6     int64 `json:"lat_e6"`
+	LonE6     int64 `json:"lon_e6"`
+}
+
+// HashedPIN PBKDF2 with HMAC-SHA256 of the PIN's digits; salt and hash in base64.
+type HashedPIN struct {
+	Alg        HashedPINAlg `json:"alg"`
+	Hash       string       `json:"hash"`
+	Iterations int          `json:"iterations"`
+	Salt       string       `json:"salt"`
+}
+
+// HashedPINAlg defines model for HashedPIN.Alg.
+type HashedPINAlg string
+
 // ID A UUIDv7 as 32 lower-case hex digits, without dashes.
 type ID = string
+
+// ItemProblem defines model for ItemProblem.
+type ItemProblem struct {
+	// Code Stable; clients switch on it.
+	Code string `json:"code"`
+
+	// Detail Italian, to be shown.
+	Detail string `json:"detail"`
+}
 
 // LeaseRequest defines model for LeaseRequest.
 type LeaseRequest struct {
@@ -419,6 +531,10 @@ type Receipt struct {
 	// Digest SHA-256 of what was understood, the same for every repetition.
 	Digest string `json:"digest"`
 
+	// Flags What the service noticed and took as it was printed; the office is told.
+	// README.md lists the codes. Absent if there is nothing.
+	Flags []Flag `json:"flags,omitempty,omitzero"`
+
 	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
 	Id ID `json:"id"`
 
@@ -455,6 +571,140 @@ type ReturnedCode struct {
 	Returned bool `json:"returned"`
 }
 
+// Shift defines model for Shift.
+type Shift struct {
+	// Catalogue Violations with every sum ready to print. Absent if the creditor has given none.
+	Catalogue ShiftCatalogue `json:"catalogue,omitempty,omitzero"`
+	Codes     ShiftCodes     `json:"codes"`
+
+	// Creditor The creditor as the preavviso prints it.
+	Creditor Creditor `json:"creditor"`
+
+	// Format 1. A handheld that does not know the number keeps what it has and tells the warden to update.
+	Format  int          `json:"format"`
+	Printer ShiftPrinter `json:"printer"`
+	Streets []string     `json:"streets,omitempty,omitzero"`
+
+	// Texts The words of the slip, by key; {placeholders} are filled by the handheld.
+	Texts map[string]string `json:"texts"`
+
+	// ValidUntil The last day, in Europe/Rome, on which nothing in it that is known today will have changed.
+	ValidUntil multe.Day     `json:"valid_until"`
+	Wardens    []ShiftWarden `json:"wardens,omitempty,omitzero"`
+}
+
+// ShiftAmount For violations from a day on, through until; without until it is still in force.
+type ShiftAmount struct {
+	// Day What the slip shows: discounted through the last day of the term, then reduced.
+	// Without discounted only reduced. night counts after 22:00 and before 7:00 on
+	// the clock in Rome, to the minute.
+	Day  ShiftSums `json:"day"`
+	From multe.Day `json:"from"`
+
+	// Night What the slip shows: discounted through the last day of the term, then reduced.
+	// Without discounted only reduced. night counts after 22:00 and before 7:00 on
+	// the clock in Rome, to the minute.
+	Night ShiftSums `json:"night,omitempty,omitzero"`
+	Until multe.Day `json:"until,omitempty,omitzero"`
+}
+
+// ShiftCatalogue Violations with every sum ready to print. Absent if the creditor has given none.
+type ShiftCatalogue struct {
+	Format   int         `json:"format"`
+	Holidays []multe.Day `json:"holidays"`
+	Name     string      `json:"name"`
+
+	// Slip How long the discount lasts: days after that of the violation, which is not
+	// counted. With working, Sundays and holidays are not counted. Without it all
+	// days are, and if the last is a Sunday or a holiday it is the next day that is
+	// neither.
+	Slip       ShiftTerm        `json:"slip"`
+	Violations []ShiftViolation `json:"violations"`
+}
+
+// ShiftCodes defines model for ShiftCodes.
+type ShiftCodes struct {
+	// Amounts one-code or two-codes
+	Amounts string `json:"amounts"`
+
+	// Block How many codes to ask for at the start of a shift.
+	Block int `json:"block"`
+
+	// Max The largest block.
+	Max int `json:"max"`
+}
+
+// ShiftPrinter defines model for ShiftPrinter.
+type ShiftPrinter struct {
+	// DataMatrix How a symbol is printed: a whole number of dots for each module, as near to
+	// module_um (micrometres) as the head allows and never fewer than four, and quiet
+	// modules of white on every side.
+	DataMatrix ShiftSymbol `json:"data_matrix"`
+
+	// Qr How a symbol is printed: a whole number of dots for each module, as near to
+	// module_um (micrometres) as the head allows and never fewer than four, and quiet
+	// modules of white on every side.
+	Qr ShiftSymbol `json:"qr"`
+}
+
+// ShiftSums What the slip shows: discounted through the last day of the term, then reduced.
+// Without discounted only reduced. night counts after 22:00 and before 7:00 on
+// the clock in Rome, to the minute.
+type ShiftSums struct {
+	Discounted int64 `json:"discounted,omitempty,omitzero"`
+	Reduced    int64 `json:"reduced"`
+}
+
+// ShiftSymbol How a symbol is printed: a whole number of dots for each module, as near to
+// module_um (micrometres) as the head allows and never fewer than four, and quiet
+// modules of white on every side.
+type ShiftSymbol struct {
+	// Ecc Error correction of the QR.
+	Ecc      string `json:"ecc,omitempty,omitzero"`
+	ModuleUm int    `json:"module_um"`
+	Quiet    int    `json:"quiet"`
+
+	// Side Modules a side, where it is fixed.
+	Side int `json:"side,omitempty,omitzero"`
+}
+
+// ShiftTerm How long the discount lasts: days after that of the violation, which is not
+// counted. With working, Sundays and holidays are not counted. Without it all
+// days are, and if the last is a Sunday or a holiday it is the next day that is
+// neither.
+type ShiftTerm struct {
+	Days    int  `json:"days"`
+	Working bool `json:"working,omitempty,omitzero"`
+}
+
+// ShiftViolation defines model for ShiftViolation.
+type ShiftViolation struct {
+	Accessory []string      `json:"accessory,omitempty,omitzero"`
+	Amounts   []ShiftAmount `json:"amounts"`
+	Code      string        `json:"code"`
+
+	// NoSlip Why it must not be put on a preavviso.
+	NoSlip string `json:"no_slip,omitempty,omitzero"`
+	Norm   string `json:"norm"`
+	Points int    `json:"points,omitempty,omitzero"`
+	Text   string `json:"text"`
+
+	// Vehicles The classes it is for; absent means all.
+	Vehicles []ShiftViolationVehicles `json:"vehicles,omitempty,omitzero"`
+}
+
+// ShiftViolationVehicles defines model for ShiftViolation.Vehicles.
+type ShiftViolationVehicles string
+
+// ShiftWarden defines model for ShiftWarden.
+type ShiftWarden struct {
+	Matricola string `json:"matricola"`
+	Name      string `json:"name"`
+
+	// Pin PBKDF2 with HMAC-SHA256 of the PIN's digits; salt and hash in base64.
+	Pin HashedPIN `json:"pin"`
+}
+
 // SightingDay defines model for SightingDay.
 type SightingDay struct {
 	Salt string `json:"salt"`
@@ -480,11 +730,16 @@ type Slip struct {
 	// Avviso Codice avviso, 18 digits; the last two are check digits.
 	Avviso Avviso `json:"avviso"`
 
-	// Full The second codice avviso of a slip: required if the creditor's amounts were
-	// two-codes on the day of issue, and refused otherwise (verbale.wrong_codes).
+	// ClockSkewMs The service's clock minus the handheld's, as last measured before printing.
+	// issued_at is corrected by it already.
+	ClockSkewMs int64 `json:"clock_skew_ms,omitempty,omitzero"`
+
+	// Full The second codice avviso of a slip: expected if the creditor's amounts were
+	// two-codes on the day of issue, and not otherwise (flag codes.other_policy).
 	// The first is worth the first step and ends with its last day; this one is
 	// worth what is due without that discount. Both must be held by the handheld.
 	Full FullCode `json:"full,omitempty,omitzero"`
+	Gps  *GPS     `json:"gps,omitempty"`
 
 	// Id A UUIDv7 as 32 lower-case hex digits, without dashes.
 	Id       ID        `json:"id"`
@@ -494,10 +749,16 @@ type Slip struct {
 	Nation string `json:"nation"`
 
 	// Offline There was no network when it was printed.
-	Offline bool   `json:"offline"`
-	Place   string `json:"place"`
+	Offline bool `json:"offline"`
 
-	// Plate As typed; spaces, dots and dashes go, letters become capitals.
+	// OfflineReason Only with offline. no_network: no signal; no_answer: a network, and no answer
+	// of the service; chosen: nobody tried.
+	OfflineReason SlipOfflineReason `json:"offline_reason,omitempty,omitzero"`
+	Place         string            `json:"place"`
+
+	// Plate As typed. What separates its groups goes; letters become capitals A–Z, also
+	// Greek and Cyrillic ones that look like them, and those with marks. What is
+	// left has 2 to 12 letters and digits (else verbale.bad_plate).
 	Plate string `json:"plate"`
 
 	// Position A UUIDv7 as 32 lower-case hex digits, without dashes.
@@ -510,11 +771,26 @@ type Slip struct {
 	Steps []Step `json:"steps"`
 
 	// Vehicle Kind, make and colour as seen.
-	Vehicle   string    `json:"vehicle,omitempty,omitzero"`
-	Violation Violation `json:"violation"`
+	Vehicle string `json:"vehicle,omitempty,omitzero"`
+
+	// VehicleClass As the catalogue tells vehicles apart.
+	VehicleClass SlipVehicleClass `json:"vehicle_class,omitempty,omitzero"`
+	Violation    Violation        `json:"violation"`
 
 	// Warden Matricola.
 	Warden string `json:"warden"`
+}
+
+// SlipOfflineReason Only with offline. no_network: no signal; no_answer: a network, and no answer
+// of the service; chosen: nobody tried.
+type SlipOfflineReason string
+
+// SlipVehicleClass As the catalogue tells vehicles apart.
+type SlipVehicleClass string
+
+// SlipBatch defines model for SlipBatch.
+type SlipBatch struct {
+	Verbali []json.RawMessage `json:"verbali"`
 }
 
 // SlipFeedback defines model for SlipFeedback.
@@ -539,6 +815,17 @@ type SlipFeedback struct {
 // cancelled: annulled by the office; refused: PiemontePAY will not make it
 // payable, the office has to see to it.
 type SlipFeedbackStatus string
+
+// SlipOutcome Exactly one of receipt and problem.
+type SlipOutcome struct {
+	// Id As it was given.
+	Id      string      `json:"id,omitempty,omitzero"`
+	Problem ItemProblem `json:"problem,omitempty,omitzero"`
+	Receipt Receipt     `json:"receipt,omitempty,omitzero"`
+
+	// Status As the HTTP status of Issue.
+	Status int `json:"status"`
+}
 
 // SpoilReason unreadable: the paper cannot be read; wrong: it says something wrong; lost:
 // nobody knows where the paper is; unknown: the handheld was installed again
@@ -608,12 +895,17 @@ type VerbaleStatus struct {
 
 // Violation defines model for Violation.
 type Violation struct {
+	// Code In the catalogue of /v1/shift: the amounts are then compared with it.
+	Code    string `json:"code,omitempty,omitzero"`
 	Conduct string `json:"conduct"`
 	Norm    string `json:"norm"`
 }
 
 // After defines model for After.
 type After = string
+
+// Date defines model for Date.
+type Date = string
 
 // ReadEventsParams defines parameters for ReadEvents.
 type ReadEventsParams struct {
@@ -628,9 +920,30 @@ type ReadFeedbackParams struct {
 	Limit int   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ReadShiftParams defines parameters for ReadShift.
+type ReadShiftParams struct {
+	// IfNoneMatch The ETag of what the handheld has.
+	IfNoneMatch    string `json:"If-None-Match,omitempty,omitzero"`
+	AcceptEncoding string `json:"Accept-Encoding,omitempty,omitzero"`
+}
+
 // ReadSightingsParams defines parameters for ReadSightings.
 type ReadSightingsParams struct {
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+}
+
+// IssueParams defines parameters for Issue.
+type IssueParams struct {
+	// Date The handheld's own clock, not corrected (RFC 9110 §6.6.1). Compared with
+	// clock_skew_ms of a slip it tells whether the printed time is right.
+	Date Date `json:"Date,omitempty,omitzero"`
+}
+
+// IssueBatchParams defines parameters for IssueBatch.
+type IssueBatchParams struct {
+	// Date The handheld's own clock, not corrected (RFC 9110 §6.6.1). Compared with
+	// clock_skew_ms of a slip it tells whether the printed time is right.
+	Date Date `json:"Date,omitempty,omitzero"`
 }
 
 // EnrolJSONRequestBody defines body for Enrol for application/json ContentType.
@@ -650,6 +963,9 @@ type SpoilJSONRequestBody = SpoilRequest
 
 // IssueJSONRequestBody defines body for Issue for application/json ContentType.
 type IssueJSONRequestBody = Slip
+
+// IssueBatchJSONRequestBody defines body for IssueBatch for application/json ContentType.
+type IssueBatchJSONRequestBody = SlipBatch
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -680,6 +996,9 @@ type ServerInterface interface {
 	// Return Give back codes that were never printed.
 	// (POST /v1/returns)
 	Return(c *gin.Context)
+	// ReadShift All that a handheld takes along on a shift.
+	// (GET /v1/shift)
+	ReadShift(c *gin.Context, params ReadShiftParams)
 	// ReadSightings Where slips were left in the last 24 hours.
 	// (GET /v1/sightings)
 	ReadSightings(c *gin.Context, params ReadSightingsParams)
@@ -691,7 +1010,10 @@ type ServerInterface interface {
 	ReadState(c *gin.Context)
 	// Issue Upload a preavviso that was printed.
 	// (POST /v1/verbali)
-	Issue(c *gin.Context)
+	Issue(c *gin.Context, params IssueParams)
+	// IssueBatch Upload several preavvisi at once.
+	// (POST /v1/verbali/batch)
+	IssueBatch(c *gin.Context, params IssueBatchParams)
 	// ReadVerbale What became of a verbale of this handheld.
 	// (GET /v1/verbali/{id})
 	ReadVerbale(c *gin.Context, id ID)
@@ -904,6 +1226,65 @@ func (siw *ServerInterfaceWrapper) Return(c *gin.Context) {
 	siw.Handler.Return(c)
 }
 
+// ReadShift operation middleware
+func (siw *ServerInterfaceWrapper) ReadShift(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadShiftParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-None-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-None-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfNoneMatch = IfNoneMatch
+
+	}
+
+	// ------------- Optional header parameter "Accept-Encoding" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Encoding")]; found {
+		var AcceptEncoding string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Accept-Encoding, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", valueList[0], &AcceptEncoding, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Accept-Encoding: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.AcceptEncoding = AcceptEncoding
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadShift(c, params)
+}
+
 // ReadSightings operation middleware
 func (siw *ServerInterfaceWrapper) ReadSightings(c *gin.Context) {
 
@@ -973,6 +1354,33 @@ func (siw *ServerInterfaceWrapper) ReadState(c *gin.Context) {
 // Issue operation middleware
 func (siw *ServerInterfaceWrapper) Issue(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Date" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Date")]; found {
+		var Date Date
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Date, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Date", valueList[0], &Date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Date: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Date = Date
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -980,7 +1388,47 @@ func (siw *ServerInterfaceWrapper) Issue(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.Issue(c)
+	siw.Handler.Issue(c, params)
+}
+
+// IssueBatch operation middleware
+func (siw *ServerInterfaceWrapper) IssueBatch(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueBatchParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Date" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Date")]; found {
+		var Date Date
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Date, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Date", valueList[0], &Date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Date: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Date = Date
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.IssueBatch(c, params)
 }
 
 // ReadVerbale operation middleware
@@ -1040,6 +1488,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/returns", wrapper.Return)
 	router.POST(options.BaseURL+"/v1/spoils", wrapper.Spoil)
 	router.POST(options.BaseURL+"/v1/verbali", wrapper.Issue)
+	router.POST(options.BaseURL+"/v1/verbali/batch", wrapper.IssueBatch)
+	router.GET(options.BaseURL+"/v1/shift", wrapper.ReadShift)
 	router.GET(options.BaseURL+"/v1/verbali/:id", wrapper.ReadVerbale)
 	router.POST(options.BaseURL+"/v1/photos", wrapper.DeclarePhoto)
 	router.GET(options.BaseURL+"/v1/photos/:id", wrapper.ReadPhoto)
@@ -1435,6 +1885,67 @@ func (response ReturndefaultApplicationProblemPlusJSONResponse) VisitReturnRespo
 	return err
 }
 
+type ReadShiftRequestObject struct {
+	Params ReadShiftParams
+}
+
+type ReadShiftResponseObject interface {
+	VisitReadShiftResponse(w http.ResponseWriter) error
+}
+
+type ReadShift200ResponseHeaders struct {
+	ETag string
+}
+
+type ReadShift200JSONResponse struct {
+	Body    Shift
+	Headers ReadShift200ResponseHeaders
+}
+
+func (response ReadShift200JSONResponse) VisitReadShiftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadShift304ResponseHeaders struct {
+	ETag string
+}
+
+type ReadShift304Response struct {
+	Headers ReadShift304ResponseHeaders
+}
+
+func (response ReadShift304Response) VisitReadShiftResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type ReadShiftdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadShiftdefaultApplicationProblemPlusJSONResponse) VisitReadShiftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReadSightingsRequestObject struct {
 	Params ReadSightingsParams
 }
@@ -1574,7 +2085,8 @@ func (response ReadStatedefaultApplicationProblemPlusJSONResponse) VisitReadStat
 }
 
 type IssueRequestObject struct {
-	Body *IssueJSONRequestBody
+	Params IssueParams
+	Body   *IssueJSONRequestBody
 }
 
 type IssueResponseObject interface {
@@ -1601,6 +2113,46 @@ type IssuedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response IssuedefaultApplicationProblemPlusJSONResponse) VisitIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueBatchRequestObject struct {
+	Params IssueBatchParams
+	Body   *IssueBatchJSONRequestBody
+}
+
+type IssueBatchResponseObject interface {
+	VisitIssueBatchResponse(w http.ResponseWriter) error
+}
+
+type IssueBatch200JSONResponse BatchOutcome
+
+func (response IssueBatch200JSONResponse) VisitIssueBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueBatchdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueBatchdefaultApplicationProblemPlusJSONResponse) VisitIssueBatchResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1680,6 +2232,9 @@ type StrictServerInterface interface {
 	// Return Give back codes that were never printed.
 	// (POST /v1/returns)
 	Return(ctx context.Context, request ReturnRequestObject) (ReturnResponseObject, error)
+	// ReadShift All that a handheld takes along on a shift.
+	// (GET /v1/shift)
+	ReadShift(ctx context.Context, request ReadShiftRequestObject) (ReadShiftResponseObject, error)
 	// ReadSightings Where slips were left in the last 24 hours.
 	// (GET /v1/sightings)
 	ReadSightings(ctx context.Context, request ReadSightingsRequestObject) (ReadSightingsResponseObject, error)
@@ -1692,6 +2247,9 @@ type StrictServerInterface interface {
 	// Issue Upload a preavviso that was printed.
 	// (POST /v1/verbali)
 	Issue(ctx context.Context, request IssueRequestObject) (IssueResponseObject, error)
+	// IssueBatch Upload several preavvisi at once.
+	// (POST /v1/verbali/batch)
+	IssueBatch(ctx context.Context, request IssueBatchRequestObject) (IssueBatchResponseObject, error)
 	// ReadVerbale What became of a verbale of this handheld.
 	// (GET /v1/verbali/{id})
 	ReadVerbale(ctx context.Context, request ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error)
@@ -2055,6 +2613,32 @@ func (sh *strictHandler) Return(ctx *gin.Context) {
 	}
 }
 
+// ReadShift operation middleware
+func (sh *strictHandler) ReadShift(ctx *gin.Context, params ReadShiftParams) {
+	var request ReadShiftRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadShift(ctx, request.(ReadShiftRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadShift")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadShiftResponseObject); ok {
+		if err := validResponse.VisitReadShiftResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReadSightings operation middleware
 func (sh *strictHandler) ReadSightings(ctx *gin.Context, params ReadSightingsParams) {
 	var request ReadSightingsRequestObject
@@ -2148,8 +2732,10 @@ func (sh *strictHandler) ReadState(ctx *gin.Context) {
 }
 
 // Issue operation middleware
-func (sh *strictHandler) Issue(ctx *gin.Context) {
+func (sh *strictHandler) Issue(ctx *gin.Context, params IssueParams) {
 	var request IssueRequestObject
+
+	request.Params = params
 
 	var body IssueJSONRequestBody
 	var err error
@@ -2182,6 +2768,50 @@ func (sh *strictHandler) Issue(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(IssueResponseObject); ok {
 		if err := validResponse.VisitIssueResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// IssueBatch operation middleware
+func (sh *strictHandler) IssueBatch(ctx *gin.Context, params IssueBatchParams) {
+	var request IssueBatchRequestObject
+
+	request.Params = params
+
+	var body IssueBatchJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueBatch(ctx, request.(IssueBatchRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueBatch")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(IssueBatchResponseObject); ok {
+		if err := validResponse.VisitIssueBatchResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -49,7 +49,7 @@ type Pool interface {
 
 // Verbali takes what handhelds printed; package verbali does it.
 type Verbali interface {
-	Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceID, s multe.Slip, body multe.Digest) (multe.Verbale, multe.Code, error)
+	Upload(ctx context.Context, c multe.CreditorID, d multe.DeviceID, s multe.Slip, body multe.Digest, skew *time.Duration) (multe.Verbale, multe.Code, error)
 	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	ByDevice(ctx context.Context, c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
 }
@@ -65,6 +65,7 @@ type Config struct {
 	Verbali  Verbali
 	Photos   Photos
 	Feedback Feedback
+	Shifts   Shifts
 	Stopping <-chan struct{} // closed when the service is about to stop: streams end then; nil is never
 }
 
@@ -74,11 +75,12 @@ var defaultLimits = web.Limits{Rate: 4, Burst: 300}
 
 // New returns the API.
 func New(cfg Config) *web.Server {
-	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, photos: cfg.Photos, feedback: cfg.Feedback, stopping: cfg.Stopping, now: cfg.Now}
+	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, photos: cfg.Photos, feedback: cfg.Feedback, shifts: cfg.Shifts, stopping: cfg.Stopping, now: cfg.Now}
 	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit, AdmitSigned: s.admitSigned})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}
+	s.web = w
 	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, []StrictMiddlewareFunc{s.hint}, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
@@ -93,6 +95,8 @@ type server struct {
 	verbali  Verbali
 	photos   Photos
 	feedback Feedback
+	shifts   Shifts
+	web      *web.Server
 	stopping <-chan struct{}
 	streams  streams
 	now      func() time.Time
@@ -253,26 +257,11 @@ func (s *server) Spoil(ctx context.Context, r SpoilRequestObject) (SpoilResponse
 // Issue serves POST /v1/verbali. The answer holds only what never changes, so
 // that a repetition gets the same bytes.
 func (s *server) Issue(ctx context.Context, r IssueRequestObject) (IssueResponseObject, error) {
-	slip, err := slipOf(*r.Body)
+	receipt, err := s.upload(ctx, *r.Body, r.Params.Date)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := digestOf(slip)
-	if err != nil {
-		return nil, err
-	}
-	d := caller(ctx)
-	v, _, err := s.verbali.Issue(ctx, d.Creditor, d.ID, slip, digest)
-	if err != nil {
-		return nil, err
-	}
-	return Issue200JSONResponse{
-		Id:         string(v.Slip.ID),
-		Position:   string(v.Slip.Position),
-		Avviso:     v.Slip.Number.String(),
-		ReceivedAt: v.ReceivedAt,
-		Digest:     v.Digest.String(),
-	}, nil
+	return Issue200JSONResponse(receipt), nil
 }
 
 // ReadVerbale serves GET /v1/verbali/{id}. A verbale of another handheld looks
@@ -403,10 +392,15 @@ func slipOf(b Slip) (multe.Slip, error) {
 		Nation:    b.Nation,
 		Vehicle:   b.Vehicle,
 		Place:     b.Place,
-		Violation: multe.Violation{Norm: b.Violation.Norm, Conduct: b.Violation.Conduct},
+		Violation: multe.Violation{Code: b.Violation.Code, Norm: b.Violation.Norm, Conduct: b.Violation.Conduct},
 		Warden:    b.Warden,
 		IssuedAt:  multe.Instant(b.IssuedAt),
 		Offline:   b.Offline,
+
+		VehicleClass: multe.VehicleClass(b.VehicleClass), SkewMS: b.ClockSkewMs, OfflineReason: multe.OfflineReason(b.OfflineReason),
+	}
+	if g := b.Gps; g != nil {
+		s.GPS = &multe.GPS{LatE6: g.LatE6, LonE6: g.LonE6, AccuracyM: g.AccuracyM}
 	}
 	if b.Full != (FullCode{}) {
 		full, err := avviso.ParseNumber(b.Full.Avviso)
@@ -430,6 +424,10 @@ type meant struct {
 	Offline                         bool
 	Steps                           []meantStep
 	Full                            *meantCode `json:",omitzero"`
+
+	ViolationCode, VehicleClass, OfflineReason string     `json:",omitzero"`
+	GPS                                        *multe.GPS `json:",omitzero"`
+	SkewMS                                     int64      `json:",omitzero"`
 }
 
 type meantCode struct{ Position, Avviso string }
@@ -447,6 +445,8 @@ func digestOf(s multe.Slip) (multe.Digest, error) {
 		Plate: string(s.Plate), Nation: s.Nation, Vehicle: s.Vehicle, Place: s.Place,
 		Norm: s.Violation.Norm, Conduct: s.Violation.Conduct, Warden: s.Warden, IssuedAt: s.IssuedAt.Format(time.RFC3339Nano),
 		Offline: s.Offline,
+
+		ViolationCode: s.Violation.Code, VehicleClass: string(s.VehicleClass), OfflineReason: string(s.OfflineReason), GPS: s.GPS, SkewMS: s.SkewMS,
 	}
 	for _, step := range s.Steps {
 		m.Steps = append(m.Steps, meantStep{int64(step.Cents), step.LastDay.String()})

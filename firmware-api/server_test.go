@@ -42,7 +42,7 @@ func newRig(t testing.TB) *rig {
 }
 
 func handler(w *webtest.World) *web.Server {
-	return firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Stopping: stopping()})
+	return firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents, Stopping: stopping()})
 }
 
 // stopping is a service about to stop: its streams end after what there is.
@@ -284,9 +284,9 @@ func badInputs(t testing.TB, r *rig) []badInput {
 	issue("past", map[string]any{"issued_at": "2025-11-02T12:00:00+01:00"}, 422, "verbale.bad_issued_at")
 	issue("instant without zone", map[string]any{"issued_at": "2026-03-02T09:55:00"}, 422, "request.invalid", "/issued_at")
 	issue("year zero", map[string]any{"issued_at": "0000-01-01T00:00:00Z"}, 422, "request.invalid", "/issued_at")
-	issue("plate with a control character", map[string]any{"plate": "AB\x00123\nCD"}, 422, "request.invalid", "/plate")
+	issue("plate with a control character", map[string]any{"plate": "AB\x00123\nCD"}, 422, "verbale.bad_plate")
 	issue("plate of dashes", map[string]any{"plate": "- - -"}, 422, "verbale.bad_plate")
-	issue("plate with an accent", map[string]any{"plate": "ÀB123CD"}, 422, "request.invalid", "/plate")
+	issue("plate with an accent", map[string]any{"plate": "ÀB123CD"}, 422, "verbale.bad_plate")
 	issue("plate too long", map[string]any{"plate": "ABCDEFGHIJKLM"}, 422, "verbale.bad_plate")
 	issue("place with a control character", map[string]any{"place": "via\x07Roma"}, 422, "verbale.bad_place")
 	issue("place too long", map[string]any{"place": strings.Repeat("à", 141)}, 422, "request.invalid", "/place")

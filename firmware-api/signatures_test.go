@@ -75,7 +75,7 @@ func TestSignatures(t *testing.T) {
 	}
 	w := webtest.New(t)
 	w.Pass(file.Now.Sub(w.Now()))
-	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: io.MultiReader(bytes.NewReader(challenge), w.Random), Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback})
+	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: io.MultiReader(bytes.NewReader(challenge), w.Random), Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents})
 	w.AddCodes(t, webtest.Torino, 20)
 	for _, k := range file.Keys {
 		der, err := base64.StdEncoding.DecodeString(k.Public)

@@ -28,7 +28,17 @@ func TestTwoCodes(t *testing.T) {
 	if state.Creditor.Amounts != "" {
 		t.Errorf("amounts = %q", state.Creditor.Amounts)
 	}
-	refused("two codes too early", two(0), 422, "verbale.wrong_codes")
+	flagged := func(what string, body map[string]any) {
+		t.Helper()
+		var receipt struct {
+			Flags []struct{ Code, Detail string }
+		}
+		r.call(t, "POST", "/v1/verbali", encode(t, body)).Decode(t, 200, &receipt)
+		if len(receipt.Flags) != 1 || receipt.Flags[0].Code != "codes.other_policy" || receipt.Flags[0].Detail == "" {
+			t.Errorf("%s: flags %+v", what, receipt.Flags)
+		}
+	}
+	flagged("two codes too early", two(3))
 	if err := r.Store.Update(t.Context(), func(tx store.Tx) error {
 		c, err := tx.Creditor(webtest.Torino)
 		if err != nil {
@@ -44,7 +54,7 @@ func TestTwoCodes(t *testing.T) {
 	if state.Creditor.Amounts != "two-codes" {
 		t.Errorf("amounts = %q", state.Creditor.Amounts)
 	}
-	refused("one code too late", r.slip(t, r.codes[0]), 422, "verbale.wrong_codes")
+	flagged("one code too late", r.slip(t, r.codes[2]))
 	same := two(0)
 	same["full"] = map[string]any{"position": same["position"], "avviso": same["avviso"]}
 	refused("the same code twice", same, 422, "verbale.bad_full")
@@ -55,7 +65,7 @@ func TestTwoCodes(t *testing.T) {
 	half["full"] = map[string]any{"position": half["position"]}
 	refused("half a code", half, 422, "request.invalid")
 	wrong := two(0)
-	wrong["full"] = map[string]any{"position": string(r.codes[1].Position), "avviso": r.codes[2].Number.String()}
+	wrong["full"] = map[string]any{"position": string(r.codes[1].Position), "avviso": r.codes[3].Number.String()}
 	refused("another's number", wrong, 422, "verbale.number_mismatch")
 
 	good := two(0)

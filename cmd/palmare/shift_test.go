@@ -81,7 +81,7 @@ func shiftOf(t *testing.T, seed uint64, diedAt map[string]bool) {
 		t.Fatal(err)
 	}
 	day := multe.DayOf(w.Now())
-	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback})
+	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents})
 	net := &lossy{next: webtest.Transport{Handler: api}, rate: 0.05, random: rand.New(rand.NewPCG(seed, 1))}
 	dir := filepath.Join(t.TempDir(), "palmare")
 	s := &shift{
@@ -142,7 +142,7 @@ func TestReally(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback}))
+	server := httptest.NewServer(firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents}))
 	t.Cleanup(server.Close)
 	binary := filepath.Join(t.TempDir(), "palmare")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {

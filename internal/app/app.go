@@ -124,7 +124,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	}{
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Limits: limits(cfg, cfg.DeviceRate), Registry: c.registry, Pool: c.pool, Verbali: c.verbali,
-			Photos: c.photos, Feedback: c.feedback, Stopping: a.stopping})},
+			Photos: c.photos, Feedback: c.feedback, Shifts: c.documents, Stopping: a.stopping})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
 			Log:           d.Log,
 			Now:           d.Now,

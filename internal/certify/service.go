@@ -14,6 +14,7 @@ import (
 
 	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/avviso"
+	"preavviso/internal/documents"
 	"preavviso/internal/feedback"
 	"preavviso/internal/multe"
 	"preavviso/internal/photos"
@@ -42,6 +43,7 @@ type service struct {
 	past     *registry.Registry // whose clock is inviteAge behind
 	pool     *pool.Pool
 	verbali  *verbali.Verbali
+	shifts   *documents.Documents
 	log      *slog.Logger
 
 	skew    atomic.Int64 // nanoseconds that its clock is ahead of ours
@@ -60,6 +62,8 @@ func openService(ctx context.Context, log *slog.Logger) (_ *service, err error) 
 	}
 	nudge := func() {} // no loop waits: nothing is sent to a platform
 	s.registry = registry.New(s.store, s.now, rand.Reader)
+	s.shifts = documents.New(documents.Config{Store: s.store, Now: s.now, Random: rand.Reader,
+		SlipTexts: func([]byte, multe.Day) (map[string]string, error) { return map[string]string{}, nil }})
 	s.past = registry.New(s.store, func() time.Time { return s.now().Add(-inviteAge) }, rand.Reader)
 	s.pool = pool.New(s.store, s.now, rand.Reader, nudge)
 	s.verbali = verbali.New(s.store, s.now, nudge)
@@ -80,7 +84,7 @@ func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.skew.L
 func (s *service) restart() {
 	var h http.Handler = firmwareapi.New(firmwareapi.Config{Log: s.log, Random: rand.Reader, Now: s.now,
 		Registry: s.registry, Pool: s.pool, Verbali: s.verbali, Photos: photos.New(s.store, s.now),
-		Feedback: feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{})})
+		Feedback: feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{}), Shifts: s.shifts})
 	s.handler.Store(&h)
 }
 

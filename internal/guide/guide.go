@@ -57,6 +57,8 @@ var troubles = map[string]Text{
 	// The life of a verbale.
 	"verbale.approval": {"Un operatore ha chiesto di annullare un verbale e serve l'approvazione di un'altra persona.",
 		"Il verbale resta valido e pagabile finché nessuno approva.", "Un responsabile diverso da chi ha chiesto approva o ritira la richiesta."},
+	"verbale.flagged": {"Un preavviso è stato accettato com'è stampato, ma importi, codici od ora non sono quelli previsti.",
+		"Paga quello che c'è scritto sul preavviso che ha in mano.", "Aprire il verbale e leggere che cosa non torna. Se l'errore è a danno del cittadino, correggere l'importo alla registrazione o annullare il verbale."},
 	"verbale.other_debtor": {"Il debitore è stato corretto dopo che quello precedente era già su PiemontePAY, che non lo lascia cambiare.",
 		"Chi non c'entra può vedere l'avviso tra i propri; l'importo e il codice restano validi.", "Se il precedente non deve vederlo, annullare il verbale oppure chiedere la correzione all'assistenza PiemontePAY."},
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"preavviso/internal/fault"
@@ -21,19 +22,36 @@ type Plate string
 // MaxPlate is longer than any plate in use in Europe.
 const MaxPlate = 12
 
-// ParsePlate normalises a plate as typed: spaces, dots and dashes go, letters
-// become capitals. Anything else but letters A–Z and digits is refused.
+// plateLetters is what some plates have instead of letters A–Z. Greek and Cyrillic
+// plates use only letters that look like Latin ones, so that all of Europe can read
+// them (Vienna Convention on Road Traffic, annex 2); the letters with marks of
+// Austria, Germany and the countries of former Yugoslavia lose them, as where plates
+// are searched across borders.
+var plateLetters = map[rune]rune{
+	'Α': 'A', 'Β': 'B', 'Ε': 'E', 'Ζ': 'Z', 'Η': 'H', 'Ι': 'I', 'Κ': 'K', 'Μ': 'M', 'Ν': 'N', 'Ο': 'O', 'Ρ': 'P', 'Τ': 'T', 'Υ': 'Y', 'Χ': 'X',
+	'А': 'A', 'В': 'B', 'Е': 'E', 'К': 'K', 'М': 'M', 'Н': 'H', 'О': 'O', 'Р': 'P', 'С': 'C', 'Т': 'T', 'У': 'Y', 'Х': 'X', 'І': 'I',
+	'Ä': 'A', 'Ö': 'O', 'Ü': 'U', 'Č': 'C', 'Ć': 'C', 'Đ': 'D', 'Š': 'S', 'Ž': 'Z',
+}
+
+// plateMarks separate the groups of a plate, as printed or as typed.
+const plateMarks = " \u00a0-\u2013.\u00b7\u2022/"
+
+// ParsePlate normalises a plate as typed: what separates its groups goes, letters
+// become capitals A–Z. Anything else but such letters and digits is refused.
 func ParsePlate(s string) (Plate, error) {
 	var b strings.Builder
 	for _, r := range s {
+		if latin, ok := plateLetters[unicode.ToUpper(r)]; ok {
+			r = latin
+		}
 		switch {
 		case r >= 'a' && r <= 'z':
 			b.WriteRune(r - 'a' + 'A')
 		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
 			b.WriteRune(r)
-		case r == ' ', r == '-', r == '.':
+		case strings.ContainsRune(plateMarks, r):
 		default:
-			return "", fault.New(fault.Invalid, "verbale.bad_plate", "La targa può avere solo lettere senza accenti e cifre.")
+			return "", fault.New(fault.Invalid, "verbale.bad_plate", "La targa può avere solo lettere e cifre.")
 		}
 	}
 	if n := b.Len(); n < 2 || n > MaxPlate {

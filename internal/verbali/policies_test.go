@@ -134,28 +134,35 @@ func TestTwoCodes(t *testing.T) {
 	}
 }
 
-// TestWrongCodes refuses a slip with too many or too few codes for its day.
+// TestWrongCodes takes a slip with too many or too few codes for its day, for it is
+// on paper, and flags it.
 func TestWrongCodes(t *testing.T) {
 	w := open(t)
 	w.policy(t, multe.Policy{From: multe.DayOf(w.clock).Plus(1), Debtor: multe.DebtorReset, Amount: multe.AmountTwoCodes}, nil)
 	for i := 1; i <= 4; i++ {
 		w.code(t, i, multe.CodeAssigned, device)
 	}
-	_, _, err := w.issue(t, w.two(1))
-	if fault.Of(err).Code != "verbale.wrong_codes" {
-		t.Errorf("two codes a day early: %v", err)
+	for i := 6; i <= 8; i++ {
+		w.code(t, i, multe.CodeAssigned, device)
 	}
-	if w.codeOf(t, 1).State != multe.CodeAssigned {
-		t.Error("a refused slip took its code")
+	flagged := func(name string, v multe.Verbale, err error, want string) {
+		t.Helper()
+		var flags string
+		for _, f := range v.Flags {
+			flags += f.Code
+		}
+		if err != nil || flags != want {
+			t.Errorf("%s: flags %q, %v; want %q", name, flags, err, want)
+		}
 	}
+	v, _, err := w.issue(t, w.two(6))
+	flagged("two codes a day early", v, err, "codes.other_policy")
 	one := w.slip(1)
 	w.clock = w.clock.Add(48 * time.Hour)
-	if _, _, err := w.issue(t, one); err != nil { // printed before the policy began
-		t.Errorf("one code, printed in time: %v", err)
-	}
-	if _, _, err := w.issue(t, w.slip(3)); fault.Of(err).Code != "verbale.wrong_codes" {
-		t.Errorf("one code, too late: %v", err)
-	}
+	v, _, err = w.issue(t, one) // printed before the policy began
+	flagged("one code, printed in time", v, err, "")
+	v, _, err = w.issue(t, w.slip(8))
+	flagged("one code, too late", v, err, "codes.other_policy")
 	held := w.two(3)
 	w.code(t, 5, multe.CodeAssigned, "d2")
 	held.Full = &multe.SlipCode{Position: multe.PositionID(hex(5)), Number: number(5)}

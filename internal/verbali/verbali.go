@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"preavviso/internal/avviso"
+	"preavviso/internal/cds"
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 	"preavviso/internal/store"
@@ -23,6 +24,8 @@ type Verbali struct {
 	store store.Store
 	now   func() time.Time
 	nudge func()
+
+	catalogues cds.Shelf
 }
 
 // New returns a Verbali. nudge is called, outside any transaction, when the
@@ -31,11 +34,13 @@ func New(s store.Store, now func() time.Time, nudge func()) *Verbali {
 	return &Verbali{store: s, now: now, nudge: nudge}
 }
 
-// Issue records a preavviso that device d printed. body is the digest of the
+// Upload records a preavviso that device d printed. body is the digest of the
 // request: the same verbale with the same digest gets the same answer, with
 // another it is a [fault.Conflict]. A code that is quarantined, or paid before we
-// heard of the slip, is accepted too.
-func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest) (multe.Verbale, multe.Code, error) {
+// heard of the slip, is accepted too. skew is our clock minus the handheld's, as the
+// upload showed, nil if it did not. What differs from the creditor's catalogue and
+// policy is taken as it was printed, and flagged.
+func (v *Verbali) Upload(ctx context.Context, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest, skew *time.Duration) (multe.Verbale, multe.Code, error) {
 	at := multe.Instant(v.now())
 	invalid := slip.Validate(at)
 	if !multe.ValidID(string(slip.ID)) {
@@ -63,7 +68,7 @@ func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceI
 		if refused, err = givenUp(tx, c, d, slip, at); err != nil || refused != nil {
 			return err
 		}
-		issued, code, err = issue(tx, c, d, slip, body, at)
+		issued, code, err = v.issue(tx, c, d, slip, body, skew, at)
 		return err
 	})
 	if err == nil {
@@ -77,16 +82,20 @@ func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceI
 }
 
 // issue writes a new verbale, its codes and what the platform must be told.
-func issue(tx store.Tx, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest, at time.Time) (multe.Verbale, multe.Code, error) {
+func (v *Verbali) issue(tx store.Tx, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, body multe.Digest, skew *time.Duration, at time.Time) (multe.Verbale, multe.Code, error) {
 	fail := func(err error) (multe.Verbale, multe.Code, error) { return multe.Verbale{}, multe.Code{}, err }
 	cr, err := tx.Creditor(c)
 	if err != nil {
 		return fail(err)
 	}
-	if two := cr.PolicyOn(multe.DayOf(slip.IssuedAt)).Amount == multe.AmountTwoCodes; two != (slip.Full != nil) {
-		return fail(fault.New(fault.Invalid, "verbale.wrong_codes", "Il numero di codici avviso sul preavviso non è quello previsto dall'ente per quel giorno: aggiornare il palmare."))
-	}
 	issued := multe.IssueVerbale(c, d, slip, body, at)
+	if issued.Flags, err = v.judge(tx, cr, slip, skew); err != nil {
+		return fail(err)
+	}
+	if skew != nil {
+		ms := skew.Milliseconds()
+		issued.SkewMS = &ms
+	}
 	h := history{tx: tx, creditor: c, actor: "device:" + string(d), at: at}
 	old, code, err := h.print(d, slip.ID, multe.SlipCode{Position: slip.Position, Number: slip.Number})
 	if err != nil {
@@ -104,6 +113,9 @@ func issue(tx store.Tx, c multe.CreditorID, d multe.DeviceID, slip multe.Slip, b
 		return fail(err)
 	}
 	if err := h.add("code.issued", string(slip.ID), string(old.State), string(code.State)); err != nil {
+		return fail(err)
+	}
+	if err := h.report(slip.ID, issued.Flags); err != nil {
 		return fail(err)
 	}
 	codes := []multe.Code{code}

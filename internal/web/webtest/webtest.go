@@ -411,7 +411,7 @@ func (c *Client) conforms(method, path string, a Answer) error {
 	if !ok {
 		return fmt.Errorf("%q is not in the document", a.Header.Get("Content-Type"))
 	}
-	if !strings.HasSuffix(a.Header.Get("Content-Type"), "json") {
+	if !strings.HasSuffix(a.Header.Get("Content-Type"), "json") || a.Header.Get("Content-Encoding") != "" {
 		return nil
 	}
 	var v any
