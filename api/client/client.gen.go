@@ -326,12 +326,14 @@ func (e ExportKind) Valid() bool {
 
 // Defines values for ExportLineOut.
 const (
-	ExportLineOutEarly   ExportLineOut = "early"
-	ExportLineOutInDoubt ExportLineOut = "in_doubt"
-	ExportLineOutNothing ExportLineOut = "nothing"
-	ExportLineOutOwner   ExportLineOut = "owner"
-	ExportLineOutPaid    ExportLineOut = "paid"
-	ExportLineOutState   ExportLineOut = "state"
+	ExportLineOutEarly    ExportLineOut = "early"
+	ExportLineOutInDoubt  ExportLineOut = "in_doubt"
+	ExportLineOutNothing  ExportLineOut = "nothing"
+	ExportLineOutNotified ExportLineOut = "notified"
+	ExportLineOutOwner    ExportLineOut = "owner"
+	ExportLineOutPaid     ExportLineOut = "paid"
+	ExportLineOutState    ExportLineOut = "state"
+	ExportLineOutWaiting  ExportLineOut = "waiting"
 )
 
 // Valid indicates whether the value is a known member of the ExportLineOut enum.
@@ -343,11 +345,15 @@ func (e ExportLineOut) Valid() bool {
 		return true
 	case ExportLineOutNothing:
 		return true
+	case ExportLineOutNotified:
+		return true
 	case ExportLineOutOwner:
 		return true
 	case ExportLineOutPaid:
 		return true
 	case ExportLineOutState:
+		return true
+	case ExportLineOutWaiting:
 		return true
 	default:
 		return false

@@ -53,6 +53,8 @@ func runExport(ctx context.Context, args []string, stdout io.Writer) error {
 		return config.ErrHelp
 	case args[0] == "lista-di-carico":
 		return exportList(ctx, args[1:], stdout)
+	case args[0] == "lookup" || args[0] == "notify":
+		return exportActs(ctx, args[0], args[1:], stdout)
 	case args[0] != "accounting":
 		return fmt.Errorf("%w: esportazione sconosciuta %q", config.ErrUsage, args[0])
 	}

@@ -34,8 +34,10 @@ USO
   preavviso config  [--opzione valore …]   mostra le opzioni in vigore e da dove vengono
   preavviso catalogue check FILE | sample  controlla un catalogo di violazioni, o ne scrive uno di esempio
   preavviso export accounting …            i pagamenti di un periodo, per la contabilità
+  preavviso export lookup | notify …       gli atti di cui cercare l'intestatario, o da notificare
   preavviso export lista-di-carico …       i codici da chiedere a mano sul portale PiemontePAY
   preavviso import iuv FILE …              i codici avviso scaricati dal portale PiemontePAY
+  preavviso import owners FILE …           gli intestatari di un estratto del registro dei veicoli
   preavviso ppay COMANDO …                 una posizione alla volta, con l'interfaccia REST di PiemontePAY
   preavviso slip --out FILE …              un preavviso in JSON, pronto per la stampante termica
   preavviso template show | check FILE     i testi delle stampe, da cambiare e controllare
@@ -122,9 +124,9 @@ func helpOf(command string) string {
 	case "catalogue":
 		return catalogueUsage
 	case "export":
-		return exportUsage + "\n" + portalUsage
+		return exportUsage + "\n" + actsUsage + "\n" + portalUsage
 	case "import":
-		return portalUsage
+		return actsUsage + "\n" + portalUsage
 	case "ppay":
 		return ppayUsage
 	case "certify":

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/peterbourgon/ff/v4"
@@ -128,30 +126,22 @@ func runImport(ctx context.Context, args []string, stdout io.Writer) error {
 		return fmt.Errorf("%w: manca che cosa importare", config.ErrUsage)
 	case args[0] == "-h" || args[0] == "--help":
 		return config.ErrHelp
+	case args[0] == "owners":
+		return importOwners(ctx, args[1:], stdout)
 	case args[0] != "iuv":
 		return fmt.Errorf("%w: importazione sconosciuta %q", config.ErrUsage, args[0])
 	}
 	fs, o := portalFlags("preavviso import iuv")
 	var commit bool
 	fs.BoolVar(&commit, 0, "commit", "import, instead of only showing what would be")
-	var files []string
-	rest := args[1:]
-	if len(rest) > 0 && !strings.HasPrefix(rest[0], "-") { // the flags may follow the file
-		files, rest = rest[:1], rest[1:]
-	}
-	if err := parsePortal(fs, rest); err != nil {
+	file, err := parseFile(fs, args[1:])
+	if err != nil {
 		return err
-	}
-	switch files = slices.Concat(files, fs.GetArgs()); {
-	case len(files) == 0:
-		return fmt.Errorf("%w: manca il file", config.ErrUsage)
-	case len(files) > 1:
-		return fmt.Errorf("%w: argomento di troppo %q", config.ErrUsage, files[1])
 	}
 	if err := needed(map[string]string{"creditor": o.creditor, "token-file": o.token}); err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(files[0])
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("reading the export: %w", err)
 	}

@@ -33,7 +33,7 @@ func open(t *testing.T) *office {
 	o := &office{World: w}
 	o.device, _ = w.Device(t, webtest.Torino)
 	w.AddCodes(t, webtest.Torino, 20)
-	codes, err := w.Pool.Lease(t.Context(), webtest.Torino, o.device.ID, multe.LeaseID(w.ID(t)), 10)
+	codes, err := w.Pool.Lease(t.Context(), webtest.Torino, o.device.ID, multe.LeaseID(w.ID(t)), 15)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +69,34 @@ func (o *office) hear(t *testing.T, v multe.Verbale, iur string, cents multe.Cen
 	t.Helper()
 	n := multe.Notice{Creditor: webtest.Torino, Message: iur, Payments: []multe.Payment{{IUV: v.Slip.Number.IUV(), IUR: iur, Cents: cents, PaidOn: multe.DayOf(o.Now())}}}
 	o.update(t, func(tx store.Tx) error { return o.Payments.Hear(tx, n, multe.MessageID(iur), o.Now()) })
+}
+
+// approving says whether an annulment needs a second person.
+func (o *office) approving(t *testing.T, yes bool) {
+	t.Helper()
+	o.update(t, func(tx store.Tx) error {
+		c, err := tx.Creditor(webtest.Torino)
+		if err != nil {
+			return err
+		}
+		c.ApproveCancellations, c.Version = yes, c.Version+1
+		return tx.PutCreditor(c)
+	})
+}
+
+func (o *office) cancel(t *testing.T, v multe.Verbale) {
+	t.Helper()
+	if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (o *office) notify(t *testing.T, v multe.Verbale) {
+	t.Helper()
+	n := multe.Notification{How: multe.NotifiedPEC, Day: multe.DayOf(o.Now())}
+	if _, _, err := o.Verbali.Notify(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, n); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (o *office) update(t *testing.T, fn func(store.Tx) error) {
@@ -126,10 +154,14 @@ func TestWhoIsNotified(t *testing.T) {
 		},
 		"DOUBT01": func(v multe.Verbale) { o.report(t, "position.paid_unnotified", string(v.Slip.Position)) },
 		"FLOW001": func(v multe.Verbale) { o.report(t, "accounting.never_notified", v.Slip.Number.IUV()) },
+		"SENT001": func(v multe.Verbale) { o.notify(t, v) },
+		"ASKED01": func(v multe.Verbale) {
+			o.approving(t, true)
+			defer o.approving(t, false)
+			o.cancel(t, v)
+		},
 		"VOID001": func(v multe.Verbale) {
-			if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
-				t.Fatal(err)
-			}
+			o.cancel(t, v)
 		},
 	}
 	var acts []multe.Verbale
@@ -278,9 +310,7 @@ func TestFileOfThePaid(t *testing.T) {
 	}
 	o.Pass(2 * day)
 	o.hear(t, a, "A", 5700)
-	if _, _, err := o.Verbali.Cancel(t.Context(), "operator:o", webtest.Torino, b.Slip.ID, multe.Cancellation{Reason: "Autotutela"}); err != nil {
-		t.Fatal(err)
-	}
+	o.cancel(t, b)
 	if _, _, err := o.Exports.File(t.Context(), webtest.Torino, x.ID); fault.Of(err).Code != "export.stale" {
 		t.Errorf("a file with somebody who paid: %v", err)
 	}
@@ -320,6 +350,23 @@ func TestFileOfThePaid(t *testing.T) {
 	all, err := o.Exports.List(t.Context(), webtest.Torino, "", 10)
 	if err != nil || len(all) != 2 {
 		t.Errorf("%d lists, %v", len(all), err)
+	}
+}
+
+// TestPaidAfterNotification recalls nothing: who pays what was notified was not
+// chased.
+func TestPaidAfterNotification(t *testing.T) {
+	o := open(t)
+	v := o.issue(t, 0, "AAAAAA1")
+	o.Pass(9 * day)
+	o.record(t, v, true)
+	o.list(t, o.request(t, multe.ExportNotify))
+	o.Pass(3 * day)
+	o.notify(t, v)
+	o.Pass(day)
+	o.hear(t, v, "A", 5700)
+	if got := o.recalled(t); got != "" {
+		t.Errorf("recalled %s", got)
 	}
 }
 

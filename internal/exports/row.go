@@ -27,6 +27,8 @@ const (
 	OutOwner   = "owner"    // lookup: the owner is known; notify: the owner is not
 	OutListed  = "listed"   // it is in an earlier list
 	OutNothing = "nothing"  // nothing is due
+	OutSent    = "notified" // notify: it was notified already
+	OutWaiting = "waiting"  // a ricorso is pending, or somebody asked to annul it
 )
 
 // doubts are troubles that mean that money has come although no payment is here.
@@ -157,10 +159,15 @@ func (l look) judge(v multe.Verbale) (out string, b multe.Balance, err error) {
 
 // judgeAct says why the act itself keeps it out of the list.
 func (l look) judgeAct(v multe.Verbale) string {
+	if v.AppealPending() || v.CancelRequested() {
+		return OutWaiting
+	}
 	if l.kind == multe.ExportNotify {
 		switch {
 		case v.State != multe.VerbaleFinalised || v.Record == nil:
 			return OutState
+		case v.Record.Notification != nil:
+			return OutSent
 		case v.Record.Debtor == nil:
 			return OutOwner
 		case v.DueOn(l.today) == 0:

@@ -84,7 +84,7 @@ var guides = map[string]Guide{
 	TroubleRecall: {
 		"Non notificare, oppure ritirare: dopo che l'atto è stato messo in un elenco da notificare è arrivato un pagamento, oppure l'atto è stato annullato.",
 		"Se l'atto parte lo stesso, il cittadino riceve una multa già pagata o che non esiste più, con le spese di notifica.",
-		"Togliere subito l'atto dall'invio o avvisare chi stampa e spedisce; se è già partito, comunicare al destinatario di non tenerne conto. Poi chiudere la segnalazione scrivendo che cosa si è fatto."},
+		"Togliere subito l'atto dall'invio o avvisare chi stampa e spedisce; se è già partito, comunicare al destinatario di non tenerne conto. Se invece era già stato notificato e il pagamento è arrivato dopo, non c'è nulla da fare. Poi chiudere la segnalazione scrivendo che cosa si è fatto."},
 	TroubleMismatch: {
 		"In una notifica di PiemontePAY i totali dichiarati non corrispondono ai pagamenti elencati. I pagamenti elencati sono stati registrati.",
 		"Un cittadino potrebbe avere pagato senza che il suo pagamento sia nell'elenco.",

@@ -126,8 +126,12 @@ func EarlyExcess(tx Tx, v multe.Verbale, at time.Time) error {
 	return guide(tx, v.Creditor, kind, multe.Subject(subject), at)
 }
 
-// Recall tells a person that an act which left in a list is not to be notified.
+// Recall tells a person that an act which left in a list is not to be notified. One
+// that was notified is past recalling, and is paid as it should be.
 func Recall(tx Tx, v multe.Verbale, at time.Time) error {
+	if v.Record != nil && v.Record.Notification != nil {
+		return nil
+	}
 	lines, err := tx.ExportLinesOf(v.Creditor, v.Slip.ID, MaxPage)
 	if err != nil {
 		return err
