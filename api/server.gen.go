@@ -639,6 +639,33 @@ func (e OwnerImportEncoding) Valid() bool {
 	}
 }
 
+// Defines values for PhotoState.
+const (
+	PhotoStateDropped   PhotoState = "dropped"
+	PhotoStateKept      PhotoState = "kept"
+	PhotoStateRefused   PhotoState = "refused"
+	PhotoStateUploading PhotoState = "uploading"
+	PhotoStateWaiting   PhotoState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PhotoState enum.
+func (e PhotoState) Valid() bool {
+	switch e {
+	case PhotoStateDropped:
+		return true
+	case PhotoStateKept:
+		return true
+	case PhotoStateRefused:
+		return true
+	case PhotoStateUploading:
+		return true
+	case PhotoStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyAmount.
 const (
 	OneCode  PolicyAmount = "one-code"
@@ -1135,6 +1162,25 @@ type Device struct {
 // DeviceState defines model for Device.State.
 type DeviceState string
 
+// DeviceMessage defines model for DeviceMessage.
+type DeviceMessage struct {
+	// Device Absent means all.
+	Device    string    `json:"device,omitempty,omitzero"`
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id 32 lower-case hex digits.
+	Id        ID        `json:"id"`
+	Text      string    `json:"text"`
+	WrittenAt time.Time `json:"written_at"`
+	WrittenBy string    `json:"written_by"`
+}
+
+// DeviceMessagePage defines model for DeviceMessagePage.
+type DeviceMessagePage struct {
+	Messages []DeviceMessage `json:"messages"`
+	Next     string          `json:"next,omitempty,omitzero"`
+}
+
 // DevicePage defines model for DevicePage.
 type DevicePage struct {
 	Devices []Device `json:"devices"`
@@ -1609,6 +1655,13 @@ type MessagePage struct {
 	Next     string    `json:"next,omitempty,omitzero"`
 }
 
+// MessageReader defines model for MessageReader.
+type MessageReader struct {
+	// Device 32 lower-case hex digits.
+	Device ID        `json:"device"`
+	ReadAt time.Time `json:"read_at"`
+}
+
 // MessageState defines model for MessageState.
 type MessageState string
 
@@ -1693,6 +1746,19 @@ type NewDevice struct {
 	// token, which whoever copies it can use.
 	Bearer bool   `json:"bearer,omitempty,omitzero"`
 	Name   string `json:"name"`
+}
+
+// NewDeviceMessage defines model for NewDeviceMessage.
+type NewDeviceMessage struct {
+	// Device 32 lower-case hex digits.
+	Device ID `json:"device,omitempty,omitzero"`
+
+	// ExpiresAt Within 30 days.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id 32 lower-case hex digits.
+	Id   ID     `json:"id"`
+	Text string `json:"text"`
 }
 
 // NewExport defines model for NewExport.
@@ -1902,6 +1968,39 @@ type PersonInvitation struct {
 	Operator KnownOperator `json:"operator"`
 }
 
+// Photo defines model for Photo.
+type Photo struct {
+	Changed  time.Time `json:"changed"`
+	Declared time.Time `json:"declared"`
+
+	// Id 32 lower-case hex digits.
+	Id    ID     `json:"id"`
+	Media string `json:"media"`
+
+	// Reason Why it was refused.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Received Bytes that came.
+	Received int    `json:"received"`
+	Sha256   string `json:"sha256"`
+
+	// Size Bytes declared.
+	Size int `json:"size"`
+
+	// State uploading: not whole; waiting, kept: whole, can be read; refused: not what was
+	// declared; dropped: not completed in 30 days.
+	State PhotoState `json:"state"`
+}
+
+// PhotoState uploading: not whole; waiting, kept: whole, can be read; refused: not what was
+// declared; dropped: not completed in 30 days.
+type PhotoState string
+
+// PhotoList defines model for PhotoList.
+type PhotoList struct {
+	Photos []Photo `json:"photos"`
+}
+
 // Policy defines model for Policy.
 type Policy struct {
 	Amount PolicyAmount `json:"amount"`
@@ -1973,6 +2072,12 @@ type Problem struct {
 	// Trace Finds the line in the service's log.
 	Trace string `json:"trace"`
 	Type  string `json:"type"`
+}
+
+// ReadDeviceMessage defines model for ReadDeviceMessage.
+type ReadDeviceMessage struct {
+	Message DeviceMessage   `json:"message"`
+	Readers []MessageReader `json:"readers"`
 }
 
 // Reason defines model for Reason.
@@ -2487,6 +2592,12 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListDeviceMessagesParams defines parameters for ListDeviceMessages.
+type ListDeviceMessagesParams struct {
+	After ID    `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListOperatorsParams defines parameters for ListOperators.
 type ListOperatorsParams struct {
 	// After The last id of the page before.
@@ -2566,6 +2677,9 @@ type CloseDiscrepancyJSONRequestBody = NewClosure
 
 // MakeExportJSONRequestBody defines body for MakeExport for application/json ContentType.
 type MakeExportJSONRequestBody = NewExport
+
+// SendDeviceMessageJSONRequestBody defines body for SendDeviceMessage for application/json ContentType.
+type SendDeviceMessageJSONRequestBody = NewDeviceMessage
 
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
@@ -2707,6 +2821,15 @@ type ServerInterface interface {
 	// MakePortalList The list of codes that an operator loads on the portal by hand.
 	// (POST /v1/creditors/{cf}/lista-di-carico)
 	MakePortalList(c *gin.Context, cf CF)
+	// ListDeviceMessages The messages to handhelds, by id.
+	// (GET /v1/creditors/{cf}/messages)
+	ListDeviceMessages(c *gin.Context, cf CF, params ListDeviceMessagesParams)
+	// SendDeviceMessage Write a short text to one handheld, or to all.
+	// (POST /v1/creditors/{cf}/messages)
+	SendDeviceMessage(c *gin.Context, cf CF)
+	// ReadDeviceMessage A message to handhelds, and who has read it.
+	// (GET /v1/creditors/{cf}/messages/{id})
+	ReadDeviceMessage(c *gin.Context, cf CF, id ID)
 	// ListOperators Who may act for the creditor, by id.
 	// (GET /v1/creditors/{cf}/operators)
 	ListOperators(c *gin.Context, cf CF, params ListOperatorsParams)
@@ -2791,6 +2914,12 @@ type ServerInterface interface {
 	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
 	// (GET /v1/creditors/{cf}/verbali/{id}/owner-hints)
 	ListOwnerHints(c *gin.Context, cf CF, id ID)
+	// ListPhotos The photos of a verbale.
+	// (GET /v1/creditors/{cf}/verbali/{id}/photos)
+	ListPhotos(c *gin.Context, cf CF, id ID)
+	// ReadPhoto A photo as the camera made it.
+	// (GET /v1/creditors/{cf}/verbali/{id}/photos/{photo})
+	ReadPhoto(c *gin.Context, cf CF, id ID, photo ID)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
@@ -4051,6 +4180,109 @@ func (siw *ServerInterfaceWrapper) MakePortalList(c *gin.Context) {
 	siw.Handler.MakePortalList(c, cf)
 }
 
+// ListDeviceMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListDeviceMessages(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeviceMessagesParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDeviceMessages(c, cf, params)
+}
+
+// SendDeviceMessage operation middleware
+func (siw *ServerInterfaceWrapper) SendDeviceMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SendDeviceMessage(c, cf)
+}
+
+// ReadDeviceMessage operation middleware
+func (siw *ServerInterfaceWrapper) ReadDeviceMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadDeviceMessage(c, cf, id)
+}
+
 // ListOperators operation middleware
 func (siw *ServerInterfaceWrapper) ListOperators(c *gin.Context) {
 
@@ -4999,6 +5231,83 @@ func (siw *ServerInterfaceWrapper) ListOwnerHints(c *gin.Context) {
 	siw.Handler.ListOwnerHints(c, cf, id)
 }
 
+// ListPhotos operation middleware
+func (siw *ServerInterfaceWrapper) ListPhotos(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPhotos(c, cf, id)
+}
+
+// ReadPhoto operation middleware
+func (siw *ServerInterfaceWrapper) ReadPhoto(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "photo" -------------
+	var photo ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "photo", c.Param("photo"), &photo, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter photo: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadPhoto(c, cf, id, photo)
+}
+
 // ReadPreavviso operation middleware
 func (siw *ServerInterfaceWrapper) ReadPreavviso(c *gin.Context) {
 
@@ -5603,6 +5912,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/preavviso.pdf", wrapper.ReadPreavviso)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts", wrapper.ListReceipts)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts/:digest", wrapper.ReadReceipt)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/photos", wrapper.ListPhotos)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/photos/:photo", wrapper.ReadPhoto)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/messages", wrapper.ListDeviceMessages)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/messages", wrapper.SendDeviceMessage)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/messages/:id", wrapper.ReadDeviceMessage)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/codes/:code", wrapper.ReadCode)
 	router.DELETE(options.BaseURL+"/v1/creditors/:cf/codes/:code/void", wrapper.UndoVoid)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/codes/:code/void", wrapper.VoidCode)
@@ -6920,6 +7234,126 @@ func (response MakePortalListdefaultApplicationProblemPlusJSONResponse) VisitMak
 	return err
 }
 
+type ListDeviceMessagesRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListDeviceMessagesParams
+}
+
+type ListDeviceMessagesResponseObject interface {
+	VisitListDeviceMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListDeviceMessages200JSONResponse DeviceMessagePage
+
+func (response ListDeviceMessages200JSONResponse) VisitListDeviceMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeviceMessagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeviceMessagesdefaultApplicationProblemPlusJSONResponse) VisitListDeviceMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendDeviceMessageRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *SendDeviceMessageJSONRequestBody
+}
+
+type SendDeviceMessageResponseObject interface {
+	VisitSendDeviceMessageResponse(w http.ResponseWriter) error
+}
+
+type SendDeviceMessage201JSONResponse DeviceMessage
+
+func (response SendDeviceMessage201JSONResponse) VisitSendDeviceMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendDeviceMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendDeviceMessagedefaultApplicationProblemPlusJSONResponse) VisitSendDeviceMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadDeviceMessageRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadDeviceMessageResponseObject interface {
+	VisitReadDeviceMessageResponse(w http.ResponseWriter) error
+}
+
+type ReadDeviceMessage200JSONResponse ReadDeviceMessage
+
+func (response ReadDeviceMessage200JSONResponse) VisitReadDeviceMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadDeviceMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadDeviceMessagedefaultApplicationProblemPlusJSONResponse) VisitReadDeviceMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOperatorsRequestObject struct {
 	Cf     CF `json:"cf"`
 	Params ListOperatorsParams
@@ -8045,6 +8479,93 @@ func (response ListOwnerHintsdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type ListPhotosRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ListPhotosResponseObject interface {
+	VisitListPhotosResponse(w http.ResponseWriter) error
+}
+
+type ListPhotos200JSONResponse PhotoList
+
+func (response ListPhotos200JSONResponse) VisitListPhotosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPhotosdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPhotosdefaultApplicationProblemPlusJSONResponse) VisitListPhotosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPhotoRequestObject struct {
+	Cf    CF `json:"cf"`
+	Id    ID `json:"id"`
+	Photo ID `json:"photo"`
+}
+
+type ReadPhotoResponseObject interface {
+	VisitReadPhotoResponse(w http.ResponseWriter) error
+}
+
+type ReadPhoto200ImagejpegResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadPhoto200ImagejpegResponse) VisitReadPhotoResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/jpeg")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadPhotodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadPhotodefaultApplicationProblemPlusJSONResponse) VisitReadPhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReadPreavvisoRequestObject struct {
 	Cf CF `json:"cf"`
 	Id ID `json:"id"`
@@ -8820,6 +9341,15 @@ type StrictServerInterface interface {
 	// MakePortalList The list of codes that an operator loads on the portal by hand.
 	// (POST /v1/creditors/{cf}/lista-di-carico)
 	MakePortalList(ctx context.Context, request MakePortalListRequestObject) (MakePortalListResponseObject, error)
+	// ListDeviceMessages The messages to handhelds, by id.
+	// (GET /v1/creditors/{cf}/messages)
+	ListDeviceMessages(ctx context.Context, request ListDeviceMessagesRequestObject) (ListDeviceMessagesResponseObject, error)
+	// SendDeviceMessage Write a short text to one handheld, or to all.
+	// (POST /v1/creditors/{cf}/messages)
+	SendDeviceMessage(ctx context.Context, request SendDeviceMessageRequestObject) (SendDeviceMessageResponseObject, error)
+	// ReadDeviceMessage A message to handhelds, and who has read it.
+	// (GET /v1/creditors/{cf}/messages/{id})
+	ReadDeviceMessage(ctx context.Context, request ReadDeviceMessageRequestObject) (ReadDeviceMessageResponseObject, error)
 	// ListOperators Who may act for the creditor, by id.
 	// (GET /v1/creditors/{cf}/operators)
 	ListOperators(ctx context.Context, request ListOperatorsRequestObject) (ListOperatorsResponseObject, error)
@@ -8904,6 +9434,12 @@ type StrictServerInterface interface {
 	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
 	// (GET /v1/creditors/{cf}/verbali/{id}/owner-hints)
 	ListOwnerHints(ctx context.Context, request ListOwnerHintsRequestObject) (ListOwnerHintsResponseObject, error)
+	// ListPhotos The photos of a verbale.
+	// (GET /v1/creditors/{cf}/verbali/{id}/photos)
+	ListPhotos(ctx context.Context, request ListPhotosRequestObject) (ListPhotosResponseObject, error)
+	// ReadPhoto A photo as the camera made it.
+	// (GET /v1/creditors/{cf}/verbali/{id}/photos/{photo})
+	ReadPhoto(ctx context.Context, request ReadPhotoRequestObject) (ReadPhotoResponseObject, error)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
@@ -9959,6 +10495,104 @@ func (sh *strictHandler) MakePortalList(ctx *gin.Context, cf CF) {
 	}
 }
 
+// ListDeviceMessages operation middleware
+func (sh *strictHandler) ListDeviceMessages(ctx *gin.Context, cf CF, params ListDeviceMessagesParams) {
+	var request ListDeviceMessagesRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeviceMessages(ctx, request.(ListDeviceMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeviceMessages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDeviceMessagesResponseObject); ok {
+		if err := validResponse.VisitListDeviceMessagesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SendDeviceMessage operation middleware
+func (sh *strictHandler) SendDeviceMessage(ctx *gin.Context, cf CF) {
+	var request SendDeviceMessageRequestObject
+
+	request.Cf = cf
+
+	var body SendDeviceMessageJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendDeviceMessage(ctx, request.(SendDeviceMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendDeviceMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SendDeviceMessageResponseObject); ok {
+		if err := validResponse.VisitSendDeviceMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadDeviceMessage operation middleware
+func (sh *strictHandler) ReadDeviceMessage(ctx *gin.Context, cf CF, id ID) {
+	var request ReadDeviceMessageRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadDeviceMessage(ctx, request.(ReadDeviceMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadDeviceMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadDeviceMessageResponseObject); ok {
+		if err := validResponse.VisitReadDeviceMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListOperators operation middleware
 func (sh *strictHandler) ListOperators(ctx *gin.Context, cf CF, params ListOperatorsParams) {
 	var request ListOperatorsRequestObject
@@ -10900,6 +11534,61 @@ func (sh *strictHandler) ListOwnerHints(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListOwnerHintsResponseObject); ok {
 		if err := validResponse.VisitListOwnerHintsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPhotos operation middleware
+func (sh *strictHandler) ListPhotos(ctx *gin.Context, cf CF, id ID) {
+	var request ListPhotosRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPhotos(ctx, request.(ListPhotosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPhotos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPhotosResponseObject); ok {
+		if err := validResponse.VisitListPhotosResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadPhoto operation middleware
+func (sh *strictHandler) ReadPhoto(ctx *gin.Context, cf CF, id ID, photo ID) {
+	var request ReadPhotoRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Photo = photo
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadPhoto(ctx, request.(ReadPhotoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadPhoto")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadPhotoResponseObject); ok {
+		if err := validResponse.VisitReadPhotoResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -123,6 +123,8 @@ type Config struct {
 	Documents     Documents
 	Receipts      Receipts
 	Webhooks      Webhooks
+	Photos        Photos
+	Feedback      Feedback
 	Messages      Messages
 	Discrepancies Discrepancies
 	Worklist      Worklist

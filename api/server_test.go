@@ -54,6 +54,8 @@ func handler(w *webtest.World) *web.Server {
 		Pool:          w.Pool,
 		Verbali:       w.Verbali,
 		Payments:      w.Payments,
+		Photos:        w.Photos,
+		Feedback:      w.Feedback,
 		Flussi:        w.Flussi,
 		Receipts:      w.Receipts,
 		Documents:     w.Documents,

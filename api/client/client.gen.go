@@ -639,6 +639,33 @@ func (e OwnerImportEncoding) Valid() bool {
 	}
 }
 
+// Defines values for PhotoState.
+const (
+	PhotoStateDropped   PhotoState = "dropped"
+	PhotoStateKept      PhotoState = "kept"
+	PhotoStateRefused   PhotoState = "refused"
+	PhotoStateUploading PhotoState = "uploading"
+	PhotoStateWaiting   PhotoState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PhotoState enum.
+func (e PhotoState) Valid() bool {
+	switch e {
+	case PhotoStateDropped:
+		return true
+	case PhotoStateKept:
+		return true
+	case PhotoStateRefused:
+		return true
+	case PhotoStateUploading:
+		return true
+	case PhotoStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyAmount.
 const (
 	OneCode  PolicyAmount = "one-code"
@@ -1135,6 +1162,25 @@ type Device struct {
 // DeviceState defines model for Device.State.
 type DeviceState string
 
+// DeviceMessage defines model for DeviceMessage.
+type DeviceMessage struct {
+	// Device Absent means all.
+	Device    string    `json:"device,omitempty,omitzero"`
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id 32 lower-case hex digits.
+	Id        ID        `json:"id"`
+	Text      string    `json:"text"`
+	WrittenAt time.Time `json:"written_at"`
+	WrittenBy string    `json:"written_by"`
+}
+
+// DeviceMessagePage defines model for DeviceMessagePage.
+type DeviceMessagePage struct {
+	Messages []DeviceMessage `json:"messages"`
+	Next     string          `json:"next,omitempty,omitzero"`
+}
+
 // DevicePage defines model for DevicePage.
 type DevicePage struct {
 	Devices []Device `json:"devices"`
@@ -1609,6 +1655,13 @@ type MessagePage struct {
 	Next     string    `json:"next,omitempty,omitzero"`
 }
 
+// MessageReader defines model for MessageReader.
+type MessageReader struct {
+	// Device 32 lower-case hex digits.
+	Device ID        `json:"device"`
+	ReadAt time.Time `json:"read_at"`
+}
+
 // MessageState defines model for MessageState.
 type MessageState string
 
@@ -1693,6 +1746,19 @@ type NewDevice struct {
 	// token, which whoever copies it can use.
 	Bearer bool   `json:"bearer,omitempty,omitzero"`
 	Name   string `json:"name"`
+}
+
+// NewDeviceMessage defines model for NewDeviceMessage.
+type NewDeviceMessage struct {
+	// Device 32 lower-case hex digits.
+	Device ID `json:"device,omitempty,omitzero"`
+
+	// ExpiresAt Within 30 days.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id 32 lower-case hex digits.
+	Id   ID     `json:"id"`
+	Text string `json:"text"`
 }
 
 // NewExport defines model for NewExport.
@@ -1902,6 +1968,39 @@ type PersonInvitation struct {
 	Operator KnownOperator `json:"operator"`
 }
 
+// Photo defines model for Photo.
+type Photo struct {
+	Changed  time.Time `json:"changed"`
+	Declared time.Time `json:"declared"`
+
+	// Id 32 lower-case hex digits.
+	Id    ID     `json:"id"`
+	Media string `json:"media"`
+
+	// Reason Why it was refused.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Received Bytes that came.
+	Received int    `json:"received"`
+	Sha256   string `json:"sha256"`
+
+	// Size Bytes declared.
+	Size int `json:"size"`
+
+	// State uploading: not whole; waiting, kept: whole, can be read; refused: not what was
+	// declared; dropped: not completed in 30 days.
+	State PhotoState `json:"state"`
+}
+
+// PhotoState uploading: not whole; waiting, kept: whole, can be read; refused: not what was
+// declared; dropped: not completed in 30 days.
+type PhotoState string
+
+// PhotoList defines model for PhotoList.
+type PhotoList struct {
+	Photos []Photo `json:"photos"`
+}
+
 // Policy defines model for Policy.
 type Policy struct {
 	Amount PolicyAmount `json:"amount"`
@@ -1973,6 +2072,12 @@ type Problem struct {
 	// Trace Finds the line in the service's log.
 	Trace string `json:"trace"`
 	Type  string `json:"type"`
+}
+
+// ReadDeviceMessage defines model for ReadDeviceMessage.
+type ReadDeviceMessage struct {
+	Message DeviceMessage   `json:"message"`
+	Readers []MessageReader `json:"readers"`
 }
 
 // Reason defines model for Reason.
@@ -2487,6 +2592,12 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListDeviceMessagesParams defines parameters for ListDeviceMessages.
+type ListDeviceMessagesParams struct {
+	After ID    `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListOperatorsParams defines parameters for ListOperators.
 type ListOperatorsParams struct {
 	// After The last id of the page before.
@@ -2566,6 +2677,9 @@ type CloseDiscrepancyJSONRequestBody = NewClosure
 
 // MakeExportJSONRequestBody defines body for MakeExport for application/json ContentType.
 type MakeExportJSONRequestBody = NewExport
+
+// SendDeviceMessageJSONRequestBody defines body for SendDeviceMessage for application/json ContentType.
+type SendDeviceMessageJSONRequestBody = NewDeviceMessage
 
 // AddOperatorJSONRequestBody defines body for AddOperator for application/json ContentType.
 type AddOperatorJSONRequestBody = NewOperator
@@ -2966,6 +3080,36 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
 	MakePortalList(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListDeviceMessages The messages to handhelds, by id.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/messages (the `ListDeviceMessages` operationId).
+	ListDeviceMessages(ctx context.Context, cf CF, params *ListDeviceMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendDeviceMessageWithBody Write a short text to one handheld, or to all.
+	//
+	// Whoever finds a handheld can read it: no personal data. The same id with the same
+	// content may be repeated; another content is a conflict (message.other_body).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+	SendDeviceMessageWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendDeviceMessage Write a short text to one handheld, or to all.
+	//
+	// Whoever finds a handheld can read it: no personal data. The same id with the same
+	// content may be repeated; another content is a conflict (message.other_body).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+	SendDeviceMessage(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadDeviceMessage A message to handhelds, and who has read it.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/messages/{id} (the `ReadDeviceMessage` operationId).
+	ReadDeviceMessage(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOperators Who may act for the creditor, by id.
 	//
 	// Corresponds with GET /v1/creditors/{cf}/operators (the `ListOperators` operationId).
@@ -3289,6 +3433,19 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
 	ListOwnerHints(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPhotos The photos of a verbale.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos (the `ListPhotos` operationId).
+	ListPhotos(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadPhoto A photo as the camera made it.
+	//
+	// With what the camera wrote into it: place, time and make. It is evidence; the
+	// look is in the history. Photos to be published need another copy.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
+	ReadPhoto(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -4101,6 +4258,76 @@ func (c *Client) MakePortalList(ctx context.Context, cf CF, reqEditors ...Reques
 	return c.Client.Do(req)
 }
 
+// ListDeviceMessages The messages to handhelds, by id.
+//
+// Corresponds with GET /v1/creditors/{cf}/messages (the `ListDeviceMessages` operationId).
+func (c *Client) ListDeviceMessages(ctx context.Context, cf CF, params *ListDeviceMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeviceMessagesRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendDeviceMessageWithBody Write a short text to one handheld, or to all.
+//
+// Whoever finds a handheld can read it: no personal data. The same id with the same
+// content may be repeated; another content is a conflict (message.other_body).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+func (c *Client) SendDeviceMessageWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendDeviceMessageRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendDeviceMessage Write a short text to one handheld, or to all.
+//
+// Whoever finds a handheld can read it: no personal data. The same id with the same
+// content may be repeated; another content is a conflict (message.other_body).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+func (c *Client) SendDeviceMessage(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendDeviceMessageRequest(c.Server, cf, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadDeviceMessage A message to handhelds, and who has read it.
+//
+// Corresponds with GET /v1/creditors/{cf}/messages/{id} (the `ReadDeviceMessage` operationId).
+func (c *Client) ReadDeviceMessage(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadDeviceMessageRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOperators Who may act for the creditor, by id.
 //
 // Corresponds with GET /v1/creditors/{cf}/operators (the `ListOperators` operationId).
@@ -4805,6 +5032,39 @@ func (c *Client) NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVer
 // Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
 func (c *Client) ListOwnerHints(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListOwnerHintsRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPhotos The photos of a verbale.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos (the `ListPhotos` operationId).
+func (c *Client) ListPhotos(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPhotosRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadPhoto A photo as the camera made it.
+//
+// With what the camera wrote into it: place, time and make. It is evidence; the
+// look is in the history. Photos to be published need another copy.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
+func (c *Client) ReadPhoto(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPhotoRequest(c.Server, cf, id, photo)
 	if err != nil {
 		return nil, err
 	}
@@ -6859,6 +7119,159 @@ func NewMakePortalListRequest(server string, cf CF) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListDeviceMessagesRequest constructs an http.Request for the ListDeviceMessages method
+func NewListDeviceMessagesRequest(server string, cf CF, params *ListDeviceMessagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/messages", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSendDeviceMessageRequest calls the generic SendDeviceMessage builder with application/json body
+func NewSendDeviceMessageRequest(server string, cf CF, body SendDeviceMessageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendDeviceMessageRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewSendDeviceMessageRequestWithBody constructs an http.Request for the SendDeviceMessage method, with any body, and a specified content type
+func NewSendDeviceMessageRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/messages", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReadDeviceMessageRequest constructs an http.Request for the ReadDeviceMessage method
+func NewReadDeviceMessageRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/messages/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListOperatorsRequest constructs an http.Request for the ListOperators method
 func NewListOperatorsRequest(server string, cf CF, params *ListOperatorsParams) (*http.Request, error) {
 	var err error
@@ -8228,6 +8641,95 @@ func NewListOwnerHintsRequest(server string, cf CF, id ID) (*http.Request, error
 	return req, nil
 }
 
+// NewListPhotosRequest constructs an http.Request for the ListPhotos method
+func NewListPhotosRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/photos", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadPhotoRequest constructs an http.Request for the ReadPhoto method
+func NewReadPhotoRequest(server string, cf CF, id ID, photo ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "photo", photo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/photos/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReadPreavvisoRequest constructs an http.Request for the ReadPreavviso method
 func NewReadPreavvisoRequest(server string, cf CF, id ID) (*http.Request, error) {
 	var err error
@@ -9361,6 +9863,40 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
 	MakePortalListWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*MakePortalListReply, error)
 
+	// ListDeviceMessagesWithResponse The messages to handhelds, by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/messages (the `ListDeviceMessages` operationId).
+	ListDeviceMessagesWithResponse(ctx context.Context, cf CF, params *ListDeviceMessagesParams, reqEditors ...RequestEditorFn) (*ListDeviceMessagesReply, error)
+
+	// SendDeviceMessageWithBodyWithResponse Write a short text to one handheld, or to all.
+	//
+	// Whoever finds a handheld can read it: no personal data. The same id with the same
+	// content may be repeated; another content is a conflict (message.other_body).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+	SendDeviceMessageWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error)
+
+	// SendDeviceMessageWithResponse Write a short text to one handheld, or to all.
+	//
+	// Whoever finds a handheld can read it: no personal data. The same id with the same
+	// content may be repeated; another content is a conflict (message.other_body).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+	SendDeviceMessageWithResponse(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error)
+
+	// ReadDeviceMessageWithResponse A message to handhelds, and who has read it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/messages/{id} (the `ReadDeviceMessage` operationId).
+	ReadDeviceMessageWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadDeviceMessageReply, error)
+
 	// ListOperatorsWithResponse Who may act for the creditor, by id.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9718,6 +10254,23 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/owner-hints (the `ListOwnerHints` operationId).
 	ListOwnerHintsWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ListOwnerHintsReply, error)
+
+	// ListPhotosWithResponse The photos of a verbale.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos (the `ListPhotos` operationId).
+	ListPhotosWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ListPhotosReply, error)
+
+	// ReadPhotoWithResponse A photo as the camera made it.
+	//
+	// With what the camera wrote into it: place, time and make. It is evidence; the
+	// look is in the history. Photos to be published need another copy.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
+	ReadPhotoWithResponse(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*ReadPhotoReply, error)
 
 	// ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -11387,6 +11940,150 @@ func (r MakePortalListReply) ContentType() string {
 	return ""
 }
 
+type ListDeviceMessagesReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeviceMessagePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeviceMessagesReply) GetJSON200() *DeviceMessagePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDeviceMessagesReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeviceMessagesReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeviceMessagesReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeviceMessagesReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeviceMessagesReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SendDeviceMessageReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *DeviceMessage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r SendDeviceMessageReply) GetJSON201() *DeviceMessage {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SendDeviceMessageReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SendDeviceMessageReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendDeviceMessageReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendDeviceMessageReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendDeviceMessageReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadDeviceMessageReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReadDeviceMessage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadDeviceMessageReply) GetJSON200() *ReadDeviceMessage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadDeviceMessageReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadDeviceMessageReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadDeviceMessageReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadDeviceMessageReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadDeviceMessageReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListOperatorsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12731,6 +13428,95 @@ func (r ListOwnerHintsReply) ContentType() string {
 	return ""
 }
 
+type ListPhotosReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PhotoList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPhotosReply) GetJSON200() *PhotoList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPhotosReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPhotosReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPhotosReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPhotosReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPhotosReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadPhotoReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadPhotoReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadPhotoReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadPhotoReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadPhotoReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadPhotoReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReadPreavvisoReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14069,6 +14855,64 @@ func (c *ClientWithResponses) MakePortalListWithResponse(ctx context.Context, cf
 	return ParseMakePortalListReply(rsp)
 }
 
+// ListDeviceMessagesWithResponse The messages to handhelds, by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/messages (the `ListDeviceMessages` operationId).
+func (c *ClientWithResponses) ListDeviceMessagesWithResponse(ctx context.Context, cf CF, params *ListDeviceMessagesParams, reqEditors ...RequestEditorFn) (*ListDeviceMessagesReply, error) {
+	rsp, err := c.ListDeviceMessages(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeviceMessagesReply(rsp)
+}
+
+// SendDeviceMessageWithBodyWithResponse Write a short text to one handheld, or to all.
+//
+// Whoever finds a handheld can read it: no personal data. The same id with the same
+// content may be repeated; another content is a conflict (message.other_body).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+func (c *ClientWithResponses) SendDeviceMessageWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error) {
+	rsp, err := c.SendDeviceMessageWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendDeviceMessageReply(rsp)
+}
+
+// SendDeviceMessageWithResponse Write a short text to one handheld, or to all.
+//
+// Whoever finds a handheld can read it: no personal data. The same id with the same
+// content may be repeated; another content is a conflict (message.other_body).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
+func (c *ClientWithResponses) SendDeviceMessageWithResponse(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error) {
+	rsp, err := c.SendDeviceMessage(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendDeviceMessageReply(rsp)
+}
+
+// ReadDeviceMessageWithResponse A message to handhelds, and who has read it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/messages/{id} (the `ReadDeviceMessage` operationId).
+func (c *ClientWithResponses) ReadDeviceMessageWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadDeviceMessageReply, error) {
+	rsp, err := c.ReadDeviceMessage(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadDeviceMessageReply(rsp)
+}
+
 // ListOperatorsWithResponse Who may act for the creditor, by id.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -14659,6 +15503,35 @@ func (c *ClientWithResponses) ListOwnerHintsWithResponse(ctx context.Context, cf
 		return nil, err
 	}
 	return ParseListOwnerHintsReply(rsp)
+}
+
+// ListPhotosWithResponse The photos of a verbale.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos (the `ListPhotos` operationId).
+func (c *ClientWithResponses) ListPhotosWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ListPhotosReply, error) {
+	rsp, err := c.ListPhotos(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPhotosReply(rsp)
+}
+
+// ReadPhotoWithResponse A photo as the camera made it.
+//
+// With what the camera wrote into it: place, time and make. It is evidence; the
+// look is in the history. Photos to be published need another copy.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
+func (c *ClientWithResponses) ReadPhotoWithResponse(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*ReadPhotoReply, error) {
+	rsp, err := c.ReadPhoto(ctx, cf, id, photo, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadPhotoReply(rsp)
 }
 
 // ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
@@ -16001,6 +16874,105 @@ func ParseMakePortalListReply(rsp *http.Response) (*MakePortalListReply, error) 
 	return response, nil
 }
 
+// ParseListDeviceMessagesReply parses an HTTP response from a ListDeviceMessagesWithResponse call
+func ParseListDeviceMessagesReply(rsp *http.Response) (*ListDeviceMessagesReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeviceMessagesReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeviceMessagePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSendDeviceMessageReply parses an HTTP response from a SendDeviceMessageWithResponse call
+func ParseSendDeviceMessageReply(rsp *http.Response) (*SendDeviceMessageReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendDeviceMessageReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest DeviceMessage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadDeviceMessageReply parses an HTTP response from a ReadDeviceMessageWithResponse call
+func ParseReadDeviceMessageReply(rsp *http.Response) (*ReadDeviceMessageReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadDeviceMessageReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReadDeviceMessage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListOperatorsReply parses an HTTP response from a ListOperatorsWithResponse call
 func ParseListOperatorsReply(rsp *http.Response) (*ListOperatorsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -16913,6 +17885,65 @@ func ParseListOwnerHintsReply(rsp *http.Response) (*ListOwnerHintsReply, error) 
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPhotosReply parses an HTTP response from a ListPhotosWithResponse call
+func ParseListPhotosReply(rsp *http.Response) (*ListPhotosReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPhotosReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PhotoList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadPhotoReply parses an HTTP response from a ReadPhotoWithResponse call
+func ParseReadPhotoReply(rsp *http.Response) (*ReadPhotoReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadPhotoReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

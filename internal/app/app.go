@@ -138,6 +138,8 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 			Pool:          c.pool,
 			Verbali:       c.verbali,
 			Payments:      c.payments,
+			Photos:        c.photos,
+			Feedback:      c.feedback,
 			Flussi:        c.flussi,
 			Documents:     c.documents,
 			Receipts:      c.receipts,
