@@ -153,8 +153,8 @@ func (a *admission) enter(ctx context.Context) bool {
 	return false
 }
 
-// readAhead reads what may be read of a body. What went wrong, and what is longer,
-// is met again by whoever reads on.
+// readAhead reads a body of the usual size. What went wrong, and the rest of one that
+// may be longer, is met again by whoever reads on.
 func readAhead(r *http.Request) {
 	ahead, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	rest := io.Reader(r.Body)
