@@ -3,14 +3,20 @@ package firmwareapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/multe"
+	"preavviso/internal/web"
 	"preavviso/internal/web/webtest"
 )
 
@@ -20,13 +26,15 @@ type vector struct {
 	About     string
 	Exchanges []struct {
 		About   string
+		Event   string // instead of a request: what happens elsewhere
 		Request struct {
 			Method, Path, Token string
 			Body                json.RawMessage
 		}
 		Response struct {
-			Status int
-			Body   json.RawMessage
+			Status  int
+			Headers map[string]string
+			Body    json.RawMessage
 		}
 	}
 }
@@ -35,7 +43,8 @@ type vector struct {
 // real service. Any firmware author can do the same.
 func TestVectors(t *testing.T) {
 	w := webtest.New(t)
-	client := webtest.NewClient(t, handler(w), "openapi.yaml")
+	api := &switched{Handler: handler(w)}
+	client := webtest.NewClient(t, api, "openapi.yaml")
 	w.AddCodes(t, webtest.Torino, 2)
 	_, code, err := w.Registry.AddDevice(t.Context(), "admin", webtest.Torino, "Palmare 1", true)
 	if err != nil {
@@ -44,7 +53,7 @@ func TestVectors(t *testing.T) {
 	today := multe.DayOf(w.Now())
 	vars := map[string]string{
 		"code": code, "now": w.Now().Format(time.RFC3339), "day5": today.Plus(5).String(), "day60": today.Plus(60).String(),
-		"lease": w.ID(t), "verbale": w.ID(t), "other": w.ID(t),
+		"lease": w.ID(t), "verbale": w.ID(t), "other": w.ID(t), "return": w.ID(t),
 	}
 	files, err := filepath.Glob("testdata/vectors/*.json")
 	if err != nil || len(files) == 0 {
@@ -62,7 +71,12 @@ func TestVectors(t *testing.T) {
 		if err := d.Decode(&v); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
+		quiet := api.Handler
 		for _, e := range v.Exchanges {
+			if e.Event != "" {
+				happen(t, w, api, e.Event, vars)
+				continue
+			}
 			a := client.Do(t, webtest.Request{
 				Method: e.Request.Method, Path: fill(e.Request.Path, vars), Token: fill(e.Request.Token, vars), Body: fill(string(e.Request.Body), vars)})
 			var want, got any
@@ -75,8 +89,77 @@ func TestVectors(t *testing.T) {
 			if a.Status != e.Response.Status || !match(want, got, vars) {
 				t.Fatalf("%s: %s: %d %s, want %d %s", file, e.About, a.Status, a.Body, e.Response.Status, fill(string(e.Response.Body), vars))
 			}
+			for name, want := range e.Response.Headers {
+				if got := a.Header.Get(name); got == "" || !match(want, got, vars) {
+					t.Errorf("%s: %s: %s: %q, want %q", file, e.About, name, got, want)
+				}
+			}
 		}
+		api.Handler = quiet
 	}
+}
+
+// switched is a service that can be replaced.
+type switched struct{ http.Handler }
+
+// happen makes an event of a vector happen.
+func happen(t *testing.T, w *webtest.World, api *switched, event string, vars map[string]string) {
+	t.Helper()
+	var err error
+	switch event {
+	case "silent":
+		w.Pass(multe.DefaultLease + multe.SeenEvery)
+		_, err = w.Registry.Expire(t.Context())
+	case "annul":
+		_, err = w.Pool.Void(t.Context(), "operator:1", webtest.Torino, multe.PositionID(vars["position2"]), "Palmare senza contatti")
+	case "revoke":
+		_, _, err = w.Registry.RevokeDevice(t.Context(), "operator:1", webtest.Torino, multe.DeviceID(vars["device"]))
+	case "burst":
+		for range 300 {
+			send(t, api, vars, nil)
+		}
+	case "busy":
+		// A service for two, and two who are long in sending.
+		w.Pass(time.Minute)
+		api.Handler = firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Limits: web.Limits{Slots: 1, Queue: 1}})
+		for range 2 {
+			sending := &pause{reached: make(chan bool), end: make(chan bool)}
+			over := make(chan bool)
+			busy := api.Handler
+			go func() { send(t, busy, vars, sending); close(over) }()
+			<-sending.reached
+			t.Cleanup(func() { close(sending.end); <-over })
+		}
+	default:
+		t.Fatalf("nobody knows the event %q", event)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// send makes a request whose answer nobody looks at.
+func send(t *testing.T, api http.Handler, vars map[string]string, body io.Reader) {
+	method, path := "GET", "/v1/state"
+	if body != nil {
+		method, path = "POST", "/v1/leases"
+	}
+	req := httptest.NewRequestWithContext(t.Context(), method, path, body)
+	req.Header.Set("Authorization", "Bearer "+vars["token"])
+	req.Header.Set("Content-Type", "application/json")
+	api.ServeHTTP(httptest.NewRecorder(), req)
+}
+
+// pause is a body that does not come.
+type pause struct {
+	once         sync.Once
+	reached, end chan bool
+}
+
+func (p *pause) Read([]byte) (int, error) {
+	p.once.Do(func() { close(p.reached) })
+	<-p.end
+	return 0, io.ErrUnexpectedEOF
 }
 
 func fill(s string, vars map[string]string) string {

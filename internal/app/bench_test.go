@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -104,8 +105,11 @@ func seed(b *testing.B, path string, codes int, keys []*client.Key) {
 
 func benchToken(device int) string { return fmt.Sprintf("pvd_%043d", device) }
 
-// serve runs the service on a seeded store.
-func serve(b *testing.B, codes int, keys ...*client.Key) *app.App {
+// anyRate is no limit for a caller: here a few stand for many.
+var anyRate = config.Service{DeviceRate: 1e6}
+
+// serve runs the service on a seeded store, with the limits of l.
+func serve(b *testing.B, l config.Service, codes int, keys ...*client.Key) *app.App {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "preavviso.db")
 	seed(b, path, codes, keys)
@@ -113,6 +117,7 @@ func serve(b *testing.B, codes int, keys ...*client.Key) *app.App {
 		Data: path, FirmwareListen: "127.0.0.1:0", APIListen: "127.0.0.1:0", SOAPListen: "127.0.0.1:0",
 		PPayURL: "http://127.0.0.1:9/", PPayAuth: "none", PPayTimeout: time.Second, SOAPAuth: "none",
 		ReplenishEvery: time.Hour, SubmitEvery: time.Hour, InboxEvery: time.Hour, ResendAfter: time.Minute,
+		Slots: l.Slots, Queue: l.Queue, QueueWait: l.QueueWait, DeviceRate: l.DeviceRate,
 	}, app.Deps{Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) }})
 	if err != nil {
 		b.Fatal(err)
@@ -191,7 +196,7 @@ func BenchmarkLease(b *testing.B) {
 			if b.N > benchCodes {
 				b.Fatalf("only %d codes are seeded", benchCodes)
 			}
-			a, c := serve(b, min(benchCodes, b.N+1)), newClient()
+			a, c := serve(b, anyRate, min(benchCodes, b.N+1)), newClient()
 			url := "http://" + a.Addr("firmware") + "/v1/leases"
 			inParallel(b, callers, func(i int) error {
 				body, err := json.Marshal(map[string]any{"id": fmt.Sprintf("%032x", i+1), "want": 1})
@@ -215,7 +220,7 @@ func BenchmarkSignedLease(b *testing.B) {
 			if b.N > benchCodes {
 				b.Fatalf("only %d codes are seeded", benchCodes)
 			}
-			a := serve(b, min(benchCodes, b.N+1), keys...)
+			a := serve(b, anyRate, min(benchCodes, b.N+1), keys...)
 			conns := connect(b, a, keys, newClient().Transport)
 			inParallel(b, callers, func(i int) error {
 				_, err := conns[i%len(conns)].Do("POST", "/v1/leases", fmt.Appendf(nil, `{"id":"%032x","want":1}`, i+1))
@@ -253,13 +258,28 @@ func connect(b *testing.B, a *app.App, keys []*client.Key, t http.RoundTripper) 
 
 // BenchmarkShiftStart is 5,000 handhelds that are switched on at once, know no
 // challenge yet, and each want ten codes, over 1,000 connections: the figure is when
-// the last one has them. Memory is that of handhelds and service together.
+// the last one has them. Memory is that of handhelds and service together. Under
+// narrow limits most are refused at first and come back when they are told to: none
+// may go without, and none may be served twice.
 func BenchmarkShiftStart(b *testing.B) {
+	for _, limits := range []struct {
+		name string
+		config.Service
+	}{
+		{"limits=default", config.Service{}},
+		{"limits=narrow", config.Service{Slots: 64, Queue: 256, QueueWait: time.Second}},
+	} {
+		b.Run(limits.name, func(b *testing.B) { shiftStart(b, limits.Service) })
+	}
+}
+
+func shiftStart(b *testing.B, limits config.Service) {
 	const handhelds, codes = 5000, 10
 	keys := newKeys(b, handhelds)
+	var refused atomic.Int64
 	for range b.N {
 		b.StopTimer()
-		a := serve(b, handhelds*codes, keys...)
+		a := serve(b, limits, handhelds*codes, keys...)
 		conns := connect(b, a, keys, &http.Transport{MaxConnsPerHost: 1000, MaxIdleConnsPerHost: 1000})
 		var wg sync.WaitGroup
 		b.StartTimer()
@@ -267,6 +287,11 @@ func BenchmarkShiftStart(b *testing.B) {
 			wg.Go(func() {
 				body := fmt.Appendf(nil, `{"id":"%032x","want":%d}`, i+1, codes)
 				answer, err := c.Do("POST", "/v1/leases", body)
+				for no, ok := errors.AsType[*client.Refusal](err); ok && no.Temporary() && no.RetryAfter > 0; no, ok = errors.AsType[*client.Refusal](err) {
+					refused.Add(1)
+					time.Sleep(time.Duration(no.RetryAfter)*time.Second + time.Duration(i%500)*time.Millisecond)
+					answer, err = c.Do("POST", "/v1/leases", body)
+				}
 				if err != nil || bytes.Count(answer, []byte(`"avviso"`)) != codes {
 					b.Errorf("handheld %d: %v, %s", i, err, answer)
 				}
@@ -275,6 +300,7 @@ func BenchmarkShiftStart(b *testing.B) {
 		wg.Wait()
 	}
 	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s-to-last")
+	b.ReportMetric(float64(refused.Load())/float64(b.N), "refused")
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
 		var kib float64
 		if _, peak, ok := strings.Cut(string(status), "VmHWM:"); ok {
@@ -290,7 +316,7 @@ func BenchmarkShiftStart(b *testing.B) {
 func BenchmarkNotification(b *testing.B) {
 	body := []byte(notification(50))
 	b.Run("durable000", func(b *testing.B) {
-		a, c := serve(b, 1), newClient()
+		a, c := serve(b, anyRate, 1), newClient()
 		url := "http://" + a.Addr("soap") + app.SOAPPath
 		inParallel(b, 1, func(int) error {
 			answer, err := post(c, url, "text/xml; charset=utf-8", "", body)
