@@ -30,8 +30,9 @@ const (
 
 const usage = `palmare: un palmare simulato.
 
-  palmare enrol  --server URL --code CODICE   si attiva con il codice dell'ufficio
-  palmare lease  --want N                     prende N codici
+  palmare enrol  --qr TESTO                   si attiva con il codice QR dell'ufficio
+  palmare enrol  --server URL --code CODICE   lo stesso, a mano
+  palmare lease  [--want N]                   prende N codici, o quanti decide il servizio
   palmare issue  --plate TARGA [--place …]    scrive un preavviso (in carta/)
   palmare sync                                trasmette ciò che manca
   palmare return                              restituisce i codici non stampati
@@ -43,6 +44,7 @@ Tutti accettano --dir CARTELLA (predefinita: palmare.d).
 
 type options struct {
 	dir, server, code    string
+	qr, pin              string
 	want, slips          int
 	plate, place, warden string
 	offline              time.Duration
@@ -69,7 +71,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.StringVar(&o.dir, "dir", "palmare.d", "`cartella` del palmare")
 	fs.StringVar(&o.server, "server", "", "`indirizzo` del servizio; quello dell'attivazione se manca")
 	fs.StringVar(&o.code, "code", "", "`codice` di attivazione")
-	fs.IntVar(&o.want, "want", 25, "`codici` da prendere")
+	fs.StringVar(&o.qr, "qr", "", "`testo` del codice QR di attivazione")
+	fs.IntVar(&o.want, "want", 0, "`codici` da prendere; 0: decide il servizio")
 	fs.StringVar(&o.plate, "plate", "", "`targa`")
 	fs.StringVar(&o.place, "place", "Via Roma, fronte civico 12", "`luogo`")
 	fs.StringVar(&o.warden, "warden", "M042", "`matricola`")
@@ -99,16 +102,24 @@ var commands = map[string]func(options, io.Writer) error{
 	"enrol": enrol, "lease": lease, "issue": issue, "sync": syncNow, "return": giveBack, "status": status, "shift": playShift,
 }
 
-// open opens the device of a folder. The address of the service is kept beside it.
+// open opens the device of a folder. The address of the service is kept beside it,
+// with the pin of its key if there is one.
 func open(o options) (*client.Device, error) {
 	if o.server == "" {
 		text, err := os.ReadFile(filepath.Join(o.dir, "server"))
 		if err != nil {
 			return nil, errors.New("il palmare non è attivo: palmare enrol --server URL --code CODICE")
 		}
-		o.server = strings.TrimSpace(string(text))
+		o.server, o.pin, _ = strings.Cut(strings.TrimSpace(string(text)), " ")
 	}
-	return client.Open(o.dir, o.server)
+	d, err := client.Open(o.dir, o.server)
+	if err != nil || o.pin == "" {
+		return d, err
+	}
+	if err := d.Conn().SetPin(o.pin); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
 }
 
 // with opens the device, does what is to be done and closes it.
@@ -121,13 +132,20 @@ func with(o options, do func(*client.Device) error) error {
 }
 
 func enrol(o options, w io.Writer) error {
+	if o.qr != "" {
+		e, err := client.ParseEnrolment(o.qr)
+		if err != nil {
+			return errors.New("il testo non è un codice QR di attivazione del servizio")
+		}
+		o.server, o.pin, o.code = e.Server, e.Pin, e.Code
+	}
 	if o.server == "" || o.code == "" {
-		return errors.New("servono --server e --code")
+		return errors.New("serve --qr, oppure --server e --code")
 	}
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(o.dir, "server"), []byte(o.server+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(o.dir, "server"), []byte(strings.TrimSpace(o.server+" "+o.pin)+"\n"), 0o600); err != nil {
 		return err
 	}
 	return with(o, func(d *client.Device) error {
