@@ -23,7 +23,7 @@ import (
 )
 
 // newOffice returns the pages that listen on l.
-func newOffice(cfg config.Service, d Deps, st store.Store, c core, l net.Listener) (http.Handler, error) {
+func newOffice(cfg config.Service, d Deps, st store.Store, c core, enrol *enrolment, l net.Listener) (http.Handler, error) {
 	url := cfg.OfficeURL
 	if url == "" {
 		url = "http://" + l.Addr().String()
@@ -38,7 +38,7 @@ func newOffice(cfg config.Service, d Deps, st store.Store, c core, l net.Listene
 	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access,
 		Office: backoffice.Office{Store: st, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments, Flussi: c.flussi,
 			Receipts: c.receipts, Messages: c.inbox, Worklist: worklist.New(st, d.Now), Printer: printer{},
-			Explain: explain, Sentence: api.Sentence, Read: ppay.Read}})
+			Explain: explain, Sentence: api.Sentence, Enrolment: enrol.show, Read: ppay.Read}})
 	if err != nil {
 		return nil, fmt.Errorf("making the pages: %w", err)
 	}

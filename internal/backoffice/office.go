@@ -42,6 +42,9 @@ type Office struct {
 	Explain func(about, code string) (guide.Text, bool)
 	// Sentence tells a line of the history.
 	Sentence func(multe.AuditEntry) string
+	// Enrolment makes the QR code of an enrolment code, with the service's address, as
+	// SVG; "" where nobody knows the address.
+	Enrolment func(code string) (uri, svg string, err error)
 	// Read understands a message of PiemontePAY; it tells whose it is.
 	Read func(raw []byte) (multe.Event, error)
 }

@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -81,6 +82,13 @@ type devicePage struct {
 type invite struct {
 	Code string
 	Till time.Time
+	QR   template.HTML // the same with the service's address; "" where nobody knows it
+}
+
+// invited is what the screen shows of a new enrolment code.
+func (s *server) invited(code string, till time.Time) (*invite, error) {
+	_, svg, err := s.Enrolment(code)
+	return &invite{code, till, template.HTML(svg)}, err // ours: a path, drawn from the code
 }
 
 type accountRow struct {
@@ -92,12 +100,13 @@ type accountRow struct {
 }
 
 var outcomeSigns = map[pool.Outcome]sign{
-	pool.Held:     {"in mano al palmare", "wait", "it-clock"},
-	pool.Issued:   {"su un preavviso", "good", "it-check-circle"},
-	pool.Returned: {"restituito", "good", "it-check-circle"},
-	pool.Spoiled:  {"rovinato o smarrito", "bad", "it-warning-circle"},
-	pool.Aside:    {"messo da parte", "bad", "it-warning-circle"},
-	pool.Paid:     {"pagato senza verbale", "bad", "it-error"},
+	pool.Held:      {"in mano al palmare", "wait", "it-clock"},
+	pool.Issued:    {"su un preavviso", "good", "it-check-circle"},
+	pool.Returned:  {"restituito", "good", "it-check-circle"},
+	pool.Spoiled:   {"rovinato o smarrito", "bad", "it-warning-circle"},
+	pool.Aside:     {"messo da parte", "bad", "it-warning-circle"},
+	pool.Unprinted: {"non stampato, messo da parte", "good", "it-check-circle"},
+	pool.Paid:      {"pagato senza verbale", "bad", "it-error"},
 }
 
 func outcomeSign(o pool.Outcome) sign {
@@ -176,7 +185,12 @@ func (s *server) addDevice(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	s.showDevice(c, http.StatusCreated, d.ID, &invite{code, d.InviteBy}, "")
+	shown, err := s.invited(code, d.InviteBy)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	s.showDevice(c, http.StatusCreated, d.ID, shown, "")
 }
 
 // inviteDevice serves POST /dispositivi/:id/invito.
@@ -191,7 +205,12 @@ func (s *server) inviteDevice(c *gin.Context) {
 		s.fail(c, noDevice(err))
 		return
 	}
-	s.showDevice(c, http.StatusCreated, d.ID, &invite{code, d.InviteBy}, "")
+	shown, err := s.invited(code, d.InviteBy)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	s.showDevice(c, http.StatusCreated, d.ID, shown, "")
 }
 
 // revokeDevice serves POST /dispositivi/:id/revoca.

@@ -71,6 +71,10 @@ var troubles = map[string]Text{
 		"Nulla per chi ha già un preavviso. Se la scorta finisce, gli agenti non possono stamparne altri.", "Se si ripete, controllare con PiemontePAY la configurazione dell'ente. Altri codici vengono chiesti da soli."},
 	"code.spoiled": {"Un palmare dice che un preavviso è rovinato, sbagliato o smarrito.",
 		"Se il foglio è comunque su un parabrezza, chi lo trova può provare a pagarlo.", "Chiedere all'agente che fine ha fatto il foglio; se è certo che non circola, annullare il codice."},
+	"code.void_on_paper": {"Un palmare ha trasmesso un preavviso stampato su un codice che l'ufficio aveva annullato: è stato rifiutato.",
+		"Ha in mano un preavviso che non può pagare.", "Recuperare i dati dal palmare, che li conserva, e fare un nuovo verbale; oppure annullare in autotutela, avvisando l'interessato."},
+	"device.silent": {"Un palmare non si fa sentire da giorni: i codici che aveva in mano sono stati messi da parte e non saranno dati ad altri.",
+		"Se un codice è su un preavviso non ancora trasmesso, non è ancora pagabile.", "Cercare il palmare e accenderlo dove c'è rete: ciò che ha stampato viene accettato. Se è perso, revocarlo. Annullare i codici solo quando è certo che non sono su carta."},
 
 	// Changes.
 	"change.refused": {"PiemontePAY ha rifiutato una modifica della posizione.",
