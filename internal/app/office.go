@@ -35,7 +35,15 @@ func newOffice(cfg config.Service, d Deps, st store.Store, c core, enrol *enrolm
 	if err != nil {
 		return nil, fmt.Errorf("office-proxy: %w", err)
 	}
-	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access,
+	var idp *backoffice.OIDC
+	if cfg.OIDCIssuer != "" {
+		secrets, err := config.Secrets(cfg.OIDCClientSecretFile, 8)
+		if err != nil {
+			return nil, fmt.Errorf("oidc-client-secret-file: %w", err)
+		}
+		idp = &backoffice.OIDC{Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: secrets[0]}
+	}
+	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access, OIDC: idp,
 		Office: backoffice.Office{Store: st, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments, Flussi: c.flussi,
 			Receipts: c.receipts, Messages: c.inbox, Worklist: worklist.New(st, d.Now), Printer: printer{},
 			Explain: explain, Sentence: api.Sentence, Enrolment: enrol.show, Read: ppay.Read}})

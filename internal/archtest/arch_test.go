@@ -123,6 +123,8 @@ var modules = map[string]string{
 	"github.com/peterbourgon/ff":      "internal/config cmd/preavviso cmd/ppaysim",
 	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim",
 	"github.com/pquerna/otp":          "internal/access",
+	"github.com/coreos/go-oidc":       "internal/backoffice",
+	"golang.org/x/oauth2":             "internal/backoffice",
 	"golang.org/x/crypto":             "internal/access",
 	"golang.org/x/image":              "internal/escpos",
 	"golang.org/x/text":               "internal/avviso pdf internal/escpos internal/visure",

@@ -42,6 +42,7 @@ type signInForm struct {
 	Problem string
 	Login   string
 	Next    string
+	OIDC    bool // there is a provider to sign in with
 }
 
 // endings are the ways a session ends, by the code in the address.
@@ -56,7 +57,7 @@ func (s *server) signInPage(c *gin.Context) {
 		see(c, next)
 		return
 	}
-	s.render(c, http.StatusOK, "login.html", signInForm{Ended: endings[c.Query("fine")], Next: next})
+	s.render(c, http.StatusOK, "login.html", signInForm{Ended: endings[c.Query("fine")], Next: next, OIDC: s.provider != nil})
 }
 
 func (s *server) signIn(c *gin.Context) {
@@ -64,7 +65,7 @@ func (s *server) signIn(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	form := signInForm{Login: c.PostForm("email"), Next: safeNext(c.PostForm("da"))}
+	form := signInForm{Login: c.PostForm("email"), Next: safeNext(c.PostForm("da")), OIDC: s.provider != nil}
 	token, err := s.Access.SignIn(c.Request.Context(), access.Credentials{Login: form.Login, Password: c.PostForm("password"), Code: c.PostForm("codice")}, from(c))
 	if err != nil {
 		f := fault.Of(err)
@@ -94,6 +95,7 @@ func (s *server) signedIn(c *gin.Context, token, next string) {
 
 type inviteForm struct {
 	Code, Name, Login, Problem string
+	OIDC                       bool
 }
 
 func (s *server) invitePage(c *gin.Context) {
@@ -103,7 +105,7 @@ func (s *server) invitePage(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	s.render(c, http.StatusOK, "invite.html", inviteForm{Code: code, Name: o.Name, Login: o.Login})
+	s.render(c, http.StatusOK, "invite.html", inviteForm{Code: code, Name: o.Name, Login: o.Login, OIDC: s.provider != nil})
 }
 
 func (s *server) acceptInvite(c *gin.Context) {
@@ -117,7 +119,7 @@ func (s *server) acceptInvite(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	form := inviteForm{Code: code, Name: o.Name, Login: o.Login}
+	form := inviteForm{Code: code, Name: o.Name, Login: o.Login, OIDC: s.provider != nil}
 	if password != c.PostForm("ripeti") {
 		form.Problem = "Le due password non sono uguali."
 		s.render(c, http.StatusUnprocessableEntity, "invite.html", form)

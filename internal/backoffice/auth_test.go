@@ -47,6 +47,17 @@ type office struct {
 	access *access.Access
 	server *server
 	base   string
+	http   *httptest.Server
+}
+
+// restart has the pages made again, after the server changed.
+func (o *office) restart() {
+	o.t.Helper()
+	h, err := o.server.engine()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.http.Config.Handler = h
 }
 
 func newOffice(t *testing.T) *office {
@@ -76,9 +87,8 @@ func newOffice(t *testing.T) *office {
 	if o.server, err = newServer(Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Random: rand.Reader, Now: o.clock.now, URL: o.base, Access: o.access, Office: Office{Store: st, Sentence: func(e multe.AuditEntry) string { return e.Action }}}); err != nil {
 		t.Fatal(err)
 	}
-	if hs.Config.Handler, err = o.server.engine(); err != nil {
-		t.Fatal(err)
-	}
+	o.http = hs
+	o.restart()
 	hs.Start()
 	t.Cleanup(hs.Close)
 	return o

@@ -37,6 +37,8 @@ type Config struct {
 	Proxies []netip.Prefix
 
 	Access *access.Access
+	OIDC   *OIDC // nil: people sign in here alone
+
 	Office
 }
 
@@ -47,6 +49,8 @@ type server struct {
 	desk   *desk
 	cross  *http.CrossOriginProtection
 	secure bool // browsers reach us by TLS
+
+	provider *provider // nil where there is no OIDC
 }
 
 // route is one thing that a browser can ask for.
@@ -69,7 +73,7 @@ const maxForm = 64 << 10
 
 // routes are all of them.
 func (s *server) routes() []route {
-	return slices.Concat(s.authRoutes(), s.officeRoutes())
+	return slices.Concat(s.authRoutes(), s.oidcRoutes(), s.officeRoutes())
 }
 
 // New returns the pages.
@@ -90,6 +94,11 @@ func newServer(cfg Config) (*server, error) {
 	s.URL = u.Scheme + "://" + u.Host
 	if err := s.cross.AddTrustedOrigin(s.URL); err != nil {
 		return nil, fmt.Errorf("the address of the pages: %w", err)
+	}
+	if cfg.OIDC != nil {
+		if s.provider, err = newProvider(*cfg.OIDC, s.URL, cfg.Now, cfg.Random); err != nil {
+			return nil, err
+		}
 	}
 	if s.desk, err = newDesk(cfg); err != nil {
 		return nil, err
@@ -172,6 +181,10 @@ func (s *server) fail(c *gin.Context, err error) {
 		if trace, err = s.trace(err, c); err != nil {
 			s.Log.ErrorContext(c.Request.Context(), "naming a failure", "err", err)
 		}
+	}
+	if f.Code == "oidc.refused" || f.Code == "oidc.unreachable" {
+		// What is wrong is between us and the provider: the person can do nothing.
+		s.Log.WarnContext(c.Request.Context(), "sign-in by OpenID Connect failed", "code", f.Code, "err", f.Err)
 	}
 	s.render(c, statuses[f.Kind], "error.html", failure{Code: f.Code, Detail: f.Detail, Trace: trace})
 }

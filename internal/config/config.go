@@ -44,6 +44,10 @@ type Service struct {
 	FirmwareURL     string // where handhelds find FirmwareListen from outside; "" for what FirmwareListen says
 	FirmwarePinFile string // PEM; the certificate, or public key, that they see there; "" for TLSCertFile
 
+	OIDCIssuer           string // the town's OpenID Connect provider; "" for none
+	OIDCClientID         string // what it knows us as
+	OIDCClientSecretFile string
+
 	AdminTokenFile string // opens the back office's API for the installation
 
 	PPayURL          string        // where PiemontePAY takes InserisciListaDiCarico and AggiornaPosizioniDebitorie
@@ -149,6 +153,9 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	fs.DurationVar(&s.QueueWait, 0, "queue-wait", 10*time.Second, "how long a request may wait for a slot before it is answered 503")
 	fs.IntVar(&s.DeviceRate, 0, "device-rate", 4, "requests a second that one handheld may make in the long run; beyond it they are answered 429")
 	fs.IntVar(&s.OperatorRate, 0, "operator-rate", 50, "requests a second that one operator may make in the long run")
+	fs.StringVar(&s.OIDCIssuer, 0, "oidc-issuer", "", "OpenID Connect provider that people may sign in with, such as https://id.comune.example.it; empty for none")
+	fs.StringVar(&s.OIDCClientID, 0, "oidc-client-id", "", "what the provider knows us as; it sends browsers back to office-url and /accesso/oidc/ritorno")
+	fs.StringVar(&s.OIDCClientSecretFile, 0, "oidc-client-secret-file", "", "file with our secret at the provider")
 	fs.StringVar(&s.AdminTokenFile, 0, "admin-token-file", "", "file with the administrator's token, at least 32 characters")
 	fs.DurationVar(&s.PPayTimeout, 0, "ppay-timeout", 15*time.Second, "limit of one call to PiemontePAY")
 	fs.DurationVar(&s.PPayWSSLifetime, 0, "ppay-wss-lifetime", time.Minute, "how long the wsse:Timestamp of a call is good")
