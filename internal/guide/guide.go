@@ -54,6 +54,23 @@ var troubles = map[string]Text{
 	"esito.missing": {"L'esito di una lista non dice che cosa è successo a una posizione.",
 		"Il suo preavviso può essere pagabile oppure no.", "Verificare la posizione sul portale PiemontePAY e chiedere la ritrasmissione dell'esito."},
 
+	// Handhelds and what they send.
+	"device.silent": {"Un palmare non si fa sentire da molte ore: i codici che ha in carico sono stati messi da parte.",
+		"I preavvisi che il palmare avesse stampato nel frattempo non sono ancora pagabili; lo diventano quando il palmare torna in rete.",
+		"Cercare il palmare e accenderlo dove c'è rete. Se è perso, revocarlo; annullare i codici rimasti solo quando è certo che non sono su carta."},
+	"code.void_on_paper": {"Un palmare ha trasmesso un preavviso su un codice che l'ufficio aveva già annullato.",
+		"Non può pagare il foglio che ha ricevuto.",
+		"Recuperare i dati dal palmare e accertare la violazione con un nuovo verbale, oppure annullare in autotutela avvisando l'interessato."},
+	"photo.refused": {"Una foto inviata da un palmare non è integra: non è stata conservata.",
+		"Nulla: il preavviso resta valido, ma manca una prova.", "Se la foto è ancora sul palmare, farla inviare di nuovo; altrimenti controllare il palmare."},
+	"photo.dropped": {"Una foto annunciata da un palmare non è mai arrivata per intero, oppure non è arrivato il suo verbale: è stata eliminata.",
+		"Nulla: il preavviso resta valido, ma manca una prova.", "Verificare se il palmare ha ancora dati da trasmettere."},
+
+	// Other programs.
+	"webhook.paused": {"Un programma dell'ente, collegato per ricevere gli avvisi automatici, non risponde da giorni.",
+		"Nulla direttamente; ma quel programma non sa dei pagamenti recenti: prima di sollecitare qualcuno, verificare qui.",
+		"Chiamare chi gestisce quel programma; quando funziona, riattivare il webhook: riceverà tutto ciò che manca."},
+
 	// The life of a verbale.
 	"verbale.approval": {"Un operatore ha chiesto di annullare un verbale e serve l'approvazione di un'altra persona.",
 		"Il verbale resta valido e pagabile finché nessuno approva.", "Un responsabile diverso da chi ha chiesto approva o ritira la richiesta."},

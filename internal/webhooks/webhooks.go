@@ -309,7 +309,7 @@ func (h *Webhooks) settle(ctx context.Context, w multe.Webhook, record func(stor
 	})
 }
 
-const troubleKind = "webhook.paused"
+const kindPaused = "webhook.paused"
 
 // failed records a failure, and tells the office when it was the last one.
 func failed(tx store.Tx, w multe.Webhook, at time.Time) error {
@@ -322,7 +322,7 @@ func failed(tx store.Tx, w multe.Webhook, at time.Time) error {
 	if err := logged(tx, "loop:webhooks", "webhook.paused", string(multe.WebhookActive), w); err != nil {
 		return err
 	}
-	return store.Report(tx, w.Creditor, troubleKind, string(w.ID),
+	return store.Report(tx, w.Creditor, kindPaused, string(w.ID),
 		"Un programma dell'ente collegato con un webhook non risponde da giorni: gli avvisi automatici sono sospesi e quel programma non sa dei pagamenti recenti. Nulla è perduto. Chiamare chi lo gestisce; quando funziona, riattivare il webhook: riceverà tutto ciò che manca.", at)
 }
 
@@ -331,7 +331,7 @@ func took(tx store.Tx, w multe.Webhook, at time.Time) error {
 	if err := tx.PutWebhook(w); err != nil {
 		return err
 	}
-	d, err := tx.Discrepancy(w.Creditor, multe.NewDiscrepancy(w.Creditor, troubleKind, string(w.ID), "", at).ID)
+	d, err := tx.Discrepancy(w.Creditor, multe.NewDiscrepancy(w.Creditor, kindPaused, string(w.ID), "", at).ID)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return nil
