@@ -54,13 +54,7 @@ var troubles = map[string]Text{
 	"esito.missing": {"L'esito di una lista non dice che cosa è successo a una posizione.",
 		"Il suo preavviso può essere pagabile oppure no.", "Verificare la posizione sul portale PiemontePAY e chiedere la ritrasmissione dell'esito."},
 
-	// Handhelds and what they send.
-	"device.silent": {"Un palmare non si fa sentire da molte ore: i codici che ha in carico sono stati messi da parte.",
-		"I preavvisi che il palmare avesse stampato nel frattempo non sono ancora pagabili; lo diventano quando il palmare torna in rete.",
-		"Cercare il palmare e accenderlo dove c'è rete. Se è perso, revocarlo; annullare i codici rimasti solo quando è certo che non sono su carta."},
-	"code.void_on_paper": {"Un palmare ha trasmesso un preavviso su un codice che l'ufficio aveva già annullato.",
-		"Non può pagare il foglio che ha ricevuto.",
-		"Recuperare i dati dal palmare e accertare la violazione con un nuovo verbale, oppure annullare in autotutela avvisando l'interessato."},
+	// What handhelds send.
 	"photo.refused": {"Una foto inviata da un palmare non è integra: non è stata conservata.",
 		"Nulla: il preavviso resta valido, ma manca una prova.", "Se la foto è ancora sul palmare, farla inviare di nuovo; altrimenti controllare il palmare."},
 	"photo.dropped": {"Una foto annunciata da un palmare non è mai arrivata per intero, oppure non è arrivato il suo verbale: è stata eliminata.",
