@@ -2166,7 +2166,7 @@ type RecordRequest struct {
 	// Register Number in the creditor's register.
 	Register string `json:"register"`
 
-	// Violation Code in the creditor's catalogue that was in force on the day of the violation.
+	// Violation Code in the creditor's catalogue that was in force on the day of the violation; without it, cents and fine, that of the slip.
 	Violation string `json:"violation,omitempty,omitzero"`
 }
 

@@ -225,7 +225,7 @@ type Record struct {
 	At       time.Time // of this version
 
 	On           Day           `json:",omitzero"` // of the registration
-	Violation    string        `json:",omitzero"` // code in the catalogue that Fine is from; "" if it was typed
+	Violation    string        `json:",omitzero"` // code in the catalogue that Fine is from; "" if it is the slip's, or Fine was typed
 	Fine         *Fine         `json:",omitzero"`
 	CostsCents   Cents         `json:",omitzero"` // accertamento and notification: part of every step, never discounted
 	Notification *Notification `json:",omitzero"`

@@ -152,7 +152,7 @@ func (h history) price(v multe.Verbale, r multe.Record, cr multe.Creditor) (mult
 		return r, h.notified(v, &r)
 	}
 	if r.Fine == nil {
-		fine, err := h.fine(v, r.Violation)
+		fine, err := h.fine(v, cmp.Or(r.Violation, v.Slip.Violation.Code))
 		if err != nil {
 			return r, err
 		}
