@@ -177,7 +177,10 @@ func issue(o options, w io.Writer) error {
 		return errors.New("serve --plate")
 	}
 	return with(o, func(d *client.Device) error {
-		text, err := draft(o.plate, o.place, o.warden, d.Conn().Now(), false)
+		if _, err := d.SyncShift(); err != nil && d.Shift() == "" {
+			fmt.Fprintf(w, "senza catalogo: %v\n", err)
+		}
+		text, err := draft(d, o.plate, o.place, o.warden, false)
 		if err != nil {
 			return err
 		}
@@ -196,7 +199,7 @@ func issue(o options, w io.Writer) error {
 
 func syncNow(o options, w io.Writer) error {
 	return with(o, func(d *client.Device) error {
-		err := errors.Join(reprint(d, filepath.Join(o.dir, paperDir)), d.Sync())
+		err := errors.Join(reprint(d, filepath.Join(o.dir, paperDir)), d.Sync(), syncShift(d))
 		return errors.Join(err, show(d, w))
 	})
 }

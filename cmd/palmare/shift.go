@@ -117,6 +117,9 @@ func (s *shift) work(d *client.Device, random *rand.Rand) (ended bool, err error
 		}
 		fmt.Fprintf(s.out, "%d codici\n", n)
 	}
+	if err := syncShift(d); err != nil && !retry(err) {
+		return false, err
+	}
 	s.online = false
 	for s.printed < s.slips {
 		if err := s.issue(d, paper, random); err != nil {
@@ -140,7 +143,7 @@ func (s *shift) work(d *client.Device, random *rand.Rand) (ended bool, err error
 
 func (s *shift) issue(d *client.Device, paper string, random *rand.Rand) error {
 	plate := fmt.Sprintf("%c%c%03d%c%c", 'A'+random.IntN(26), 'A'+random.IntN(26), random.IntN(1000), 'A'+random.IntN(26), 'A'+random.IntN(26))
-	text, err := draft(plate, "Via Roma, fronte civico 12", s.warden, d.Conn().Now(), true)
+	text, err := draft(d, plate, "Via Roma, fronte civico 12", s.warden, true)
 	if err != nil {
 		return err
 	}
@@ -292,15 +295,35 @@ func printSlip(paper, slip string) (path, id string, err error) {
 	return path, s.ID, os.WriteFile(path, []byte(slip), 0o600)
 }
 
-// draft is what a warden enters.
-func draft(plate, place, warden string, at time.Time, offline bool) (string, error) {
-	day := func(n int) string { return at.AddDate(0, 0, n).Format(time.DateOnly) }
-	b, err := json.Marshal(map[string]any{
+// syncShift asks for the shift; what is kept serves where there is no answer.
+func syncShift(d *client.Device) error {
+	_, err := d.SyncShift()
+	return err
+}
+
+// draft is what a warden enters; norm, conduct and amounts come from the catalogue.
+// Where the creditor has none the warden enters those too.
+func draft(d *client.Device, plate, place, warden string, offline bool) (string, error) {
+	entered := map[string]any{
 		"plate": plate, "nation": "IT", "place": place, "warden": warden, "offline": offline,
-		"violation": map[string]string{"norm": "art. 158 c. 2 e 6 CdS", "conduct": "Sostava in corrispondenza di un passo carrabile."},
-		"steps":     []map[string]any{{"cents": 2940, "last_day": day(5)}, {"cents": 4200, "last_day": day(60)}, {"cents": 8650}},
-	})
-	return string(b), err
+		"violation": map[string]string{"code": "158-6"}, "vehicle_class": "other",
+	}
+	if offline {
+		entered["offline_reason"] = "no_network"
+	}
+	text, err := json.Marshal(entered)
+	if err != nil {
+		return "", err
+	}
+	priced, err := d.Price(string(text))
+	if !errors.Is(err, client.ErrNoShift) && !errors.Is(err, client.ErrViolation) {
+		return priced, err
+	}
+	day := func(n int) string { return d.Conn().Now().AddDate(0, 0, n).Format(time.DateOnly) }
+	entered["violation"] = map[string]string{"norm": "art. 158 c. 2 e 6 CdS", "conduct": "Sostava in corrispondenza di un passo carrabile."}
+	entered["steps"] = []map[string]any{{"cents": 2940, "last_day": day(5)}, {"cents": 4200, "last_day": day(60)}, {"cents": 8650}}
+	text, err = json.Marshal(entered)
+	return string(text), err
 }
 
 // cable is a network that may be unplugged.

@@ -18,6 +18,7 @@ import (
 
 	firmwareapi "preavviso/firmware-api"
 	"preavviso/firmware-api/client"
+	"preavviso/internal/cds"
 	"preavviso/internal/multe"
 	"preavviso/internal/pool"
 	"preavviso/internal/web/webtest"
@@ -81,6 +82,9 @@ func shiftOf(t *testing.T, seed uint64, diedAt map[string]bool) {
 		t.Fatal(err)
 	}
 	day := multe.DayOf(w.Now())
+	if _, _, err := w.Documents.Add(t.Context(), "admin", webtest.Torino, multe.DocumentCatalogue, multe.Day{Year: 2026, Month: 1, Day: 1}, cds.Sample(), false); err != nil {
+		t.Fatal(err)
+	}
 	api := firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents})
 	net := &lossy{next: webtest.Transport{Handler: api}, rate: 0.05, random: rand.New(rand.NewPCG(seed, 1))}
 	dir := filepath.Join(t.TempDir(), "palmare")

@@ -91,6 +91,13 @@ func (c *Conn) Now() time.Time {
 	return c.now().Add(c.offset)
 }
 
+// skew is the service's clock minus ours, as far as we know.
+func (c *Conn) skew() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offset
+}
+
 // StockLow reports whether the service last said that codes run short.
 func (c *Conn) StockLow() bool {
 	c.mu.Lock()
@@ -132,43 +139,59 @@ const tries = 4
 // Another answer is a *Refusal; any other error says that nobody knows whether the
 // request arrived.
 func (c *Conn) Do(method, path string, body []byte) ([]byte, error) {
+	answer, _, err := c.do(method, path, body, "")
+	return answer, err
+}
+
+// fetch reads what is at path, unless it is what etag names: then it returns nil.
+func (c *Conn) fetch(path, etag string) (answer []byte, tag string, err error) {
+	return c.do(http.MethodGet, path, nil, etag)
+}
+
+func (c *Conn) do(method, path string, body []byte, etag string) (answer []byte, tag string, err error) {
 	for try := 1; ; try++ {
-		answer, again, err := c.once(method, path, body)
+		answer, tag, again, err := c.once(method, path, body, etag)
 		if !again || try == tries {
-			return answer, err
+			return answer, tag, err
 		}
 	}
 }
 
 // once makes a request. again says that c has learnt how to sign it better.
-func (c *Conn) once(method, path string, body []byte) (answer []byte, again bool, err error) {
+func (c *Conn) once(method, path string, body []byte, etag string) (answer []byte, tag string, again bool, err error) {
 	req, err := c.Request(method, path, body)
 	if err != nil {
-		return nil, false, err
+		return nil, "", false, err
+	}
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
 	}
 	sent := c.now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, false, fmt.Errorf("client: %w", err)
+		return nil, "", false, fmt.Errorf("client: %w", err)
 	}
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, false, fmt.Errorf("client: %w", err)
+		return nil, "", false, fmt.Errorf("client: %w", err)
+	}
+	if tag = resp.Header.Get("ETag"); resp.StatusCode == http.StatusNotModified && etag != "" && tag == etag {
+		return nil, tag, false, nil
 	}
 	// A guest network answers 200 with a page of its own: who looks at the status
 	// alone takes it for a receipt, and forgets a slip that nobody has.
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	ok := resp.StatusCode/100 == 2
 	if ok && kind != "application/json" {
-		return nil, false, fmt.Errorf("client: %d with %q is not the service's answer", resp.StatusCode, kind)
+		return nil, "", false, fmt.Errorf("client: %d with %q is not the service's answer", resp.StatusCode, kind)
 	}
 	middle := sent.Add(c.now().Sub(sent) / 2)
 	if ok || kind == "application/problem+json" {
 		c.learn(resp.Header, middle)
 	}
 	if ok {
-		return answer, false, nil
+		return answer, tag, false, nil
 	}
 	var p struct {
 		Code, Detail, Trace, Challenge string
@@ -189,7 +212,7 @@ func (c *Conn) once(method, path string, body []byte) (answer []byte, again bool
 	case "auth.replayed":
 		again = true // the network delivered it twice; the first may have been lost
 	}
-	return nil, again, r
+	return nil, "", again, r
 }
 
 // retryAfter reads Retry-After in both its forms (RFC 9110 §10.2.3), in seconds;
@@ -234,6 +257,8 @@ func (c *Conn) Request(method, path string, body []byte) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
+	// The device's own clock, not corrected: see clock_skew_ms of a slip.
+	req.Header.Set("Date", c.now().UTC().Format(http.TimeFormat))
 	if body != nil {
 		sum := sha256.Sum256(body)
 		req.Header.Set("Content-Type", "application/json")

@@ -46,8 +46,11 @@ type Device struct {
 	mu      sync.Mutex
 	journal *journal
 	state   state
+	kept    keptShift
+	shift   *shift // of kept; nil if there is none
 
 	network sync.Mutex // one conversation at a time
+	single  bool       // the service takes no batches; network guards it
 
 	sleep func(time.Duration)
 	step  func(string)
@@ -85,6 +88,9 @@ func OpenWith(dir, server string, s Signer) (*Device, error) {
 		d.state.apply(e)
 	}
 	d.journal = journal
+	if err := d.loadShift(); err != nil {
+		return nil, errors.Join(err, journal.close())
+	}
 	return d, d.compact()
 }
 
@@ -292,7 +298,7 @@ func (d *Device) freshen() error {
 
 // Issue puts a slip on the oldest free code and returns it whole, ready to print:
 // its use is then on the disk. draft is what the warden entered: the members of a
-// Slip of openapi.yaml without id, position and avviso; issued_at is now if it is
+// Slip of openapi.yaml without id, position, avviso and full; issued_at is now if it is
 // missing. After printing call [Device.Printed], [Device.Spoil] if the paper is no
 // good, and after a crash see [Device.Unsure]. [ErrStale] if the service may have
 // given up the device's codes: [Device.Sync] finds out.
@@ -301,7 +307,7 @@ func (d *Device) Issue(draft string) (string, error) {
 	if err := json.Unmarshal([]byte(draft), &slip); err != nil || slip == nil {
 		return "", ErrDraft
 	}
-	for _, name := range []string{"id", "position", "avviso"} {
+	for _, name := range []string{"id", "position", "avviso", "full"} {
 		if _, given := slip[name]; given {
 			return "", ErrDraft
 		}
@@ -319,6 +325,20 @@ func (d *Device) Issue(draft string) (string, error) {
 	if d.stale() {
 		return "", ErrStale
 	}
+	var full *code
+	if d.twoCodes(slip["steps"]) {
+		if full = d.state.after(k, free); full == nil {
+			return "", ErrNoCodes
+		}
+		if slip["full"], err = json.Marshal(map[string]string{"position": full.Position, "avviso": full.Avviso}); err != nil {
+			return "", err
+		}
+	}
+	if _, given := slip["clock_skew_ms"]; !given {
+		if slip["clock_skew_ms"], err = json.Marshal(d.conn.skew().Milliseconds()); err != nil {
+			return "", err
+		}
+	}
 	for name, value := range map[string]string{"id": id, "position": k.Position, "avviso": k.Avviso, "issued_at": d.conn.Now().UTC().Format(time.RFC3339)} {
 		if _, given := slip[name]; given {
 			continue
@@ -331,7 +351,11 @@ func (d *Device) Issue(draft string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.write(event{Kind: evUse, Position: k.Position, Verbale: id, Body: whole}); err != nil {
+	use := event{Kind: evUse, Position: k.Position, Verbale: id, Body: whole}
+	if full != nil {
+		use.Full = full.Position
+	}
+	if err := d.write(use); err != nil {
 		return "", err
 	}
 	return string(whole), nil
@@ -374,19 +398,25 @@ func (d *Device) Spoil(position, reason string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.state.find(position)
+	if k != nil && k.State == second {
+		k = d.state.find(k.Of) // one slip, two codes
+	}
 	if k == nil || k.State == returning {
 		return ErrState
 	}
 	if k.State == spoiling {
 		return nil
 	}
-	return d.write(event{Kind: evSpoil, Position: position, Reason: reason})
+	return d.write(event{Kind: evSpoil, Position: k.Position, Reason: reason})
 }
 
 // Adopt takes over a slip that an earlier installation printed and did not upload,
 // from its paper: the whole slip, as Issue returned it. Its code must be a suspect.
 func (d *Device) Adopt(slip string) error {
-	var s struct{ ID, Position, Avviso string }
+	var s struct {
+		ID, Position, Avviso string
+		Full                 struct{ Position, Avviso string }
+	}
 	if err := json.Unmarshal([]byte(slip), &s); err != nil || s.ID == "" {
 		return ErrDraft
 	}
@@ -396,8 +426,12 @@ func (d *Device) Adopt(slip string) error {
 	if k == nil || k.State != suspect || k.Avviso != s.Avviso {
 		return ErrState
 	}
+	use := event{Kind: evUse, Position: s.Position, Verbale: s.ID, Body: json.RawMessage(slip), Full: s.Full.Position}
+	if full := d.state.find(use.Full); use.Full != "" && (full == nil || full.State != suspect || full.Avviso != s.Full.Avviso) {
+		return ErrState
+	}
 	// Two records: after the first, Unsure asks, and the paper is there.
-	if err := d.write(event{Kind: evUse, Position: s.Position, Verbale: s.ID, Body: json.RawMessage(slip)}); err != nil {
+	if err := d.write(use); err != nil {
 		return err
 	}
 	return d.write(event{Kind: evPrinted, Position: s.Position})
@@ -493,7 +527,7 @@ func (d *Device) Sync() error {
 	if err := d.freshen(); err != nil {
 		return err
 	}
-	for _, task := range []func() (done bool, err error){d.upload, d.report, d.giveBack} {
+	for _, task := range []func() (done bool, err error){d.uploadBatch, d.upload, d.report, d.giveBack} {
 		for {
 			done, err := task()
 			if err != nil {

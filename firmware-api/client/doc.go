@@ -24,6 +24,7 @@
 //	free      lent, not used
 //	printing  on a slip that may have reached the printer: ask the warden
 //	printed   on paper, to be uploaded
+//	second    the second code of a slip of two: it goes where the first goes
 //	refused   the service does not want the slip: the office must see the paper
 //	suspect   of an earlier installation: may be on paper
 //	aside     set aside by the service, or never taken back: not to be printed

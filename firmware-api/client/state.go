@@ -11,6 +11,7 @@ const (
 	free      = "free"
 	printing  = "printing"
 	printed   = "printed"
+	second    = "second"
 	refused   = "refused"
 	suspect   = "suspect"
 	aside     = "aside"
@@ -27,6 +28,7 @@ type code struct {
 	Slip     json.RawMessage `json:"slip,omitempty"`    // as printed
 	Reason   string          `json:"reason,omitempty"`  // why it is spoiled, or the error code of a refusal
 	Return   string          `json:"return,omitempty"`  // id of the request that gives it back
+	Of       string          `json:"of,omitempty"`      // position of the code whose slip it is the second of
 }
 
 // state is all that the device knows. It changes only by events, which are on the
@@ -54,6 +56,7 @@ type event struct {
 	Position string          `json:"position,omitempty"`
 	Verbale  string          `json:"verbale,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
+	Full     string          `json:"full,omitempty"`
 	Return   string          `json:"return,omitempty"`
 	Until    time.Time       `json:"until,omitzero"`
 }
@@ -63,7 +66,7 @@ const (
 	evEnrolled = "enrolled" // Body: the service's answer
 	evAsk      = "ask"      // Ask: codes are about to be asked for
 	evLent     = "lent"     // Codes: the answer; none if it was a refusal
-	evUse      = "use"      // Position, Verbale, Body: a slip is about to be printed
+	evUse      = "use"      // Position, Full, Verbale, Body: a slip is about to be printed
 	evPrinted  = "printed"  // Position: it is on paper
 	evSent     = "sent"     // Position: the service has the slip
 	evRefused  = "refused"  // Position, Reason: the service does not want it
@@ -94,15 +97,21 @@ func (s *state) apply(e event) {
 		s.add(e.Codes, free)
 	case evUse:
 		k.State, k.Verbale, k.Slip = printing, e.Verbale, e.Body
+		if f := s.find(e.Full); f != nil {
+			f.State, f.Of = second, e.Position
+		}
 	case evPrinted:
 		k.State = printed
 	case evSent:
 		s.Sent++
+		s.Codes = slices.DeleteFunc(s.Codes, func(k code) bool { return k.Of == e.Position && e.Position != "" })
 		s.drop(e.Position)
 	case evRefused:
 		k.State, k.Reason = refused, e.Reason
+		s.follow(e.Position, refused, e.Reason)
 	case evSpoil:
 		k.State, k.Reason = spoiling, e.Reason
+		s.follow(e.Position, spoiling, e.Reason)
 	case evGiveBack:
 		for i := range s.Codes {
 			if s.Codes[i].State == free {
@@ -125,6 +134,28 @@ func (s *state) find(position string) *code {
 		if s.Codes[i].Position == position {
 			return &s.Codes[i]
 		}
+	}
+	return nil
+}
+
+// follow puts the second code of a slip where its first went; it is a code of its
+// own from then on.
+func (s *state) follow(position, to, reason string) {
+	for i := range s.Codes {
+		if s.Codes[i].Of == position && position != "" {
+			s.Codes[i].State, s.Codes[i].Reason, s.Codes[i].Of = to, reason, ""
+		}
+	}
+}
+
+// after returns the oldest code in a state that is younger than k.
+func (s *state) after(k *code, in string) *code {
+	seen := false
+	for i := range s.Codes {
+		if seen && s.Codes[i].State == in {
+			return &s.Codes[i]
+		}
+		seen = seen || s.Codes[i].Position == k.Position
 	}
 	return nil
 }

@@ -88,7 +88,12 @@ func (s *service) restart() {
 	s.handler.Store(&h)
 }
 
+// ServeHTTP knows no batches, as an older service: a device then sends its slips one
+// by one, and each can be judged.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/v1/verbali/batch" {
+		r.URL.Path += "es"
+	}
 	(*s.handler.Load()).ServeHTTP(w, r)
 }
 

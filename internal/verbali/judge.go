@@ -24,7 +24,7 @@ func (v *Verbali) Issue(ctx context.Context, c multe.CreditorID, d multe.DeviceI
 func (v *Verbali) judge(r store.Reader, c multe.Creditor, s multe.Slip, skew *time.Duration) ([]multe.Flag, error) {
 	var flags []multe.Flag
 	day := multe.DayOf(s.IssuedAt)
-	if two := c.PolicyOn(day).Amount == multe.AmountTwoCodes; two != (s.Full != nil) {
+	if two := c.PolicyOn(day).Amount == multe.AmountTwoCodes && len(s.Steps) > 1; two != (s.Full != nil) {
 		flags = append(flags, multe.Flag{Code: "codes.other_policy",
 			Detail: "Il numero di codici avviso sul preavviso non è quello previsto dall'ente per quel giorno: il palmare non era aggiornato. Ogni codice stampato vale il suo importo."})
 	}
