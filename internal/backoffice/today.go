@@ -213,7 +213,7 @@ func groups(ds []multe.Discrepancy, now time.Time) []group {
 func rank(kind string) int {
 	area, _, _ := strings.Cut(kind, ".")
 	switch area {
-	case "payment", "position", "accounting", "revocation", "notice", "refund":
+	case "payment", "position", "accounting", "revocation", "notice", "refund", "export":
 		return 0
 	case "platform", "batch", "change", "esito", "message":
 		return 1
@@ -232,6 +232,8 @@ func subjectOf(d multe.Discrepancy) (noun, href string) {
 		return "IUV " + d.Subject, "/pagamenti/" + d.Subject
 	case area == "message" || area == "notice":
 		return "messaggio " + short(d.Subject), "/messaggi/" + d.Subject
+	case area == "refund" || area == "export":
+		return "verbale " + short(d.Subject), "/verbali/" + d.Subject
 	case area == "batch":
 		return "lista " + short(d.Subject), ""
 	case area == "flusso":

@@ -18,7 +18,7 @@ import (
 var dotted = regexp.MustCompile(`^[a-z_]+\.[a-z_]+$`)
 
 // kinds finds every kind of discrepancy that our code can open: constants named
-// kind…, and words written where a kind is wanted.
+// kind… or Trouble…, and words written where a kind is wanted.
 func kinds(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -45,7 +45,7 @@ func kinds(t *testing.T) map[string]string {
 			switch n := n.(type) {
 			case *ast.ValueSpec:
 				for i, name := range n.Names {
-					if strings.HasPrefix(strings.ToLower(name.Name), "kind") && i < len(n.Values) {
+					if (strings.HasPrefix(strings.ToLower(name.Name), "kind") || strings.HasPrefix(name.Name, "Trouble")) && i < len(n.Values) {
 						add(n.Values[i], fset.Position(n.Pos()))
 					}
 				}

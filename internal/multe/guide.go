@@ -19,7 +19,8 @@ const (
 	TroubleUnread          = "notice.unread"            // of the message
 )
 
-// Guide is what a person reads about a trouble. It names nobody.
+// Guide is what a discrepancy says of itself: it is stored with it, and all that
+// the API tells. What pages put above several of a kind is in package guide.
 type Guide struct {
 	Happened string // what happened, and what the service did with it
 	Means    string // what it means for the citizen
