@@ -1793,6 +1793,29 @@ type NewPerson struct {
 	Role Role `json:"role"`
 }
 
+// NewPrint defines model for NewPrint.
+type NewPrint struct {
+	// Id 32 lower-case hex digits.
+	Id       ID            `json:"id"`
+	Kind     PrintKind     `json:"kind"`
+	Language PrintLanguage `json:"language,omitempty,omitzero"`
+}
+
+// NewPrintJob defines model for NewPrintJob.
+type NewPrintJob struct {
+	Filter PrintFilter `json:"filter,omitempty,omitzero"`
+	Form   string      `json:"form"`
+
+	// Id 32 lower-case hex digits.
+	Id       ID            `json:"id"`
+	Kind     PrintKind     `json:"kind"`
+	Language PrintLanguage `json:"language,omitempty,omitzero"`
+	Order    string        `json:"order,omitempty,omitzero"`
+
+	// Verbali As many as a request can carry; a filter takes more.
+	Verbali []ID `json:"verbali,omitempty,omitzero"`
+}
+
 // NewRefund defines model for NewRefund.
 type NewRefund struct {
 	// Beyond More goes back than was paid in excess.
@@ -2056,6 +2079,129 @@ type PostalAccount struct {
 	Authorization string `json:"authorization,omitempty,omitzero"`
 	Holder        string `json:"holder"`
 	Number        string `json:"number"`
+}
+
+// Print defines model for Print.
+type Print struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// Copy 1, then 2, 3 … for those that say «ristampa».
+	Copy int `json:"copy"`
+
+	// Digest SHA-256 of the pages.
+	Digest string `json:"digest"`
+
+	// Drawing Version of how documents are drawn.
+	Drawing int    `json:"drawing"`
+	Id      string `json:"id"`
+
+	// Job Absent if it was printed alone.
+	Job  string    `json:"job,omitempty,omitzero"`
+	Kind PrintKind `json:"kind"`
+
+	// Language The second one; absent if there is none.
+	Language string `json:"language,omitempty,omitzero"`
+
+	// Sources The numbers of the creditor's documents it was made with; absent for none.
+	Sources PrintSources `json:"sources"`
+	Verbale string       `json:"verbale"`
+}
+
+// PrintFilter defines model for PrintFilter.
+type PrintFilter struct {
+	// From The first day of the violation.
+	From string `json:"from,omitempty,omitzero"`
+
+	// FromRegister Inclusive, as numbers compare: 9 is before 10.
+	FromRegister string       `json:"from_register,omitempty,omitzero"`
+	State        VerbaleState `json:"state,omitempty,omitzero"`
+
+	// To The last.
+	To         string `json:"to,omitempty,omitzero"`
+	ToRegister string `json:"to_register,omitempty,omitzero"`
+
+	// Unprinted Only what was never printed of this kind.
+	Unprinted bool `json:"unprinted,omitempty,omitzero"`
+}
+
+// PrintItem defines model for PrintItem.
+type PrintItem struct {
+	// Code Why it is left out, as the code of an error.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail The same in Italian, for the clerk.
+	Detail string `json:"detail,omitempty,omitzero"`
+	N      int    `json:"n"`
+
+	// Print Once it is printed.
+	Print   string `json:"print,omitempty,omitzero"`
+	Verbale string `json:"verbale"`
+}
+
+// PrintItemPage defines model for PrintItemPage.
+type PrintItemPage struct {
+	Items []PrintItem `json:"items"`
+	Next  int         `json:"next,omitempty,omitzero"`
+}
+
+// PrintJob defines model for PrintJob.
+type PrintJob struct {
+	Actor   string    `json:"actor"`
+	At      time.Time `json:"at"`
+	Changed time.Time `json:"changed"`
+
+	// Digest SHA-256 of the output.
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// Done Printed or left out so far.
+	Done int `json:"done"`
+
+	// Errors Left out so far.
+	Errors int `json:"errors"`
+
+	// Expires Until then the output is kept.
+	Expires  time.Time `json:"expires,omitempty,omitzero"`
+	Form     string    `json:"form"`
+	Id       string    `json:"id"`
+	Kind     PrintKind `json:"kind"`
+	Language string    `json:"language,omitempty,omitzero"`
+	Order    string    `json:"order"`
+
+	// Problem Why it failed, as the code of an error.
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// Size Of the output, in bytes.
+	Size  int64  `json:"size,omitempty,omitzero"`
+	State string `json:"state"`
+	Total int    `json:"total"`
+}
+
+// PrintJobPage defines model for PrintJobPage.
+type PrintJobPage struct {
+	Jobs []PrintJob `json:"jobs"`
+	Next string     `json:"next,omitempty,omitzero"`
+}
+
+// PrintKind defines model for PrintKind.
+type PrintKind = string
+
+// PrintLanguage defines model for PrintLanguage.
+type PrintLanguage = string
+
+// PrintPage defines model for PrintPage.
+type PrintPage struct {
+	// Next The next page begins after it; absent on the last.
+	Next   string  `json:"next,omitempty,omitzero"`
+	Prints []Print `json:"prints"`
+}
+
+// PrintSources The numbers of the creditor's documents it was made with; absent for none.
+type PrintSources struct {
+	Creditor int64 `json:"creditor"`
+	Logo     int64 `json:"logo,omitempty,omitzero"`
+	Prints   int64 `json:"prints,omitempty,omitzero"`
+	Texts    int64 `json:"texts,omitempty,omitzero"`
 }
 
 // Problem defines model for Problem.
@@ -2464,6 +2610,9 @@ type AvvisoOrPosition = string
 // CF defines model for CF.
 type CF = string
 
+// DPI defines model for DPI.
+type DPI = int
+
 // DiscrepancyID defines model for DiscrepancyID.
 type DiscrepancyID = string
 
@@ -2473,6 +2622,9 @@ type DocumentKind = string
 // From defines model for From.
 type From = string
 
+// Language defines model for Language.
+type Language = PrintLanguage
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -2481,6 +2633,9 @@ type Open = bool
 
 // To defines model for To.
 type To = string
+
+// Width defines model for Width.
+type Width = int
 
 // CreditorVersion defines model for CreditorVersion.
 type CreditorVersion = Creditor
@@ -2619,6 +2774,23 @@ type ListPaymentsParams struct {
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListPrintJobsParams defines parameters for ListPrintJobs.
+type ListPrintJobsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListPrintItemsParams defines parameters for ListPrintItems.
+type ListPrintItemsParams struct {
+	// Errors Only those that were left out.
+	Errors bool `form:"errors,omitempty" json:"errors,omitempty,omitzero"`
+
+	// After The last n of the page before.
+	After int   `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	// After The last id of the page before.
@@ -2631,6 +2803,43 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadAvvisoParams defines parameters for ReadAvviso.
+type ReadAvvisoParams struct {
+	// Language The second language of the payment notice; it is none.
+	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
+}
+
+// ListPrintsParams defines parameters for ListPrints.
+type ListPrintsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadSlipPDFParams defines parameters for ReadSlipPDF.
+type ReadSlipPDFParams struct {
+	// Width Of the paper, in millimetres.
+	Width Width `form:"width,omitempty" json:"width,omitempty,omitzero"`
+
+	// Dpi Dots per inch.
+	Dpi DPI `form:"dpi,omitempty" json:"dpi,omitempty,omitzero"`
+}
+
+// ReadSlipPNGParams defines parameters for ReadSlipPNG.
+type ReadSlipPNGParams struct {
+	// Width Of the paper, in millimetres.
+	Width Width `form:"width,omitempty" json:"width,omitempty,omitzero"`
+
+	// Dpi Dots per inch.
+	Dpi DPI `form:"dpi,omitempty" json:"dpi,omitempty,omitzero"`
+}
+
+// ReadVerbalePDFParams defines parameters for ReadVerbalePDF.
+type ReadVerbalePDFParams struct {
+	// Language The second language of the payment notice; it is none.
+	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
 }
 
 // ResumeWebhookJSONBody defines parameters for ResumeWebhook.
@@ -2696,6 +2905,9 @@ type ImportOwnersJSONRequestBody = OwnerFile
 // InviteOperatorJSONRequestBody defines body for InviteOperator for application/json ContentType.
 type InviteOperatorJSONRequestBody = NewPerson
 
+// StartPrintJobJSONRequestBody defines body for StartPrintJob for application/json ContentType.
+type StartPrintJobJSONRequestBody = NewPrintJob
+
 // RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
 type RecordRefundJSONRequestBody = NewRefund
 
@@ -2713,6 +2925,9 @@ type CorrectVerbaleJSONRequestBody = CorrectionRequest
 
 // NotifyVerbaleJSONRequestBody defines body for NotifyVerbale for application/json ContentType.
 type NotifyVerbaleJSONRequestBody = NotificationRequest
+
+// PrintVerbaleJSONRequestBody defines body for PrintVerbale for application/json ContentType.
+type PrintVerbaleJSONRequestBody = NewPrint
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
@@ -2869,6 +3084,33 @@ type ServerInterface interface {
 	// InviteOperator Invite a person to the pages.
 	// (POST /v1/creditors/{cf}/people)
 	InviteOperator(c *gin.Context, cf CF)
+	// ListPrintJobs Print jobs, by id.
+	// (GET /v1/creditors/{cf}/print-jobs)
+	ListPrintJobs(c *gin.Context, cf CF, params ListPrintJobsParams)
+	// StartPrintJob Print many verbali into one file.
+	// (POST /v1/creditors/{cf}/print-jobs)
+	StartPrintJob(c *gin.Context, cf CF)
+	// ReadPrintJob How far a job is.
+	// (GET /v1/creditors/{cf}/print-jobs/{id})
+	ReadPrintJob(c *gin.Context, cf CF, id ID)
+	// RerunPrintJob Make the output of an expired or failed job again, as it was.
+	// (POST /v1/creditors/{cf}/print-jobs/{id}/again)
+	RerunPrintJob(c *gin.Context, cf CF, id ID)
+	// CancelPrintJob Stop a job. What it printed stays in the history.
+	// (POST /v1/creditors/{cf}/print-jobs/{id}/cancel)
+	CancelPrintJob(c *gin.Context, cf CF, id ID)
+	// ListPrintItems The verbali of a job in their order, or those that were left out.
+	// (GET /v1/creditors/{cf}/print-jobs/{id}/items)
+	ListPrintItems(c *gin.Context, cf CF, id ID, params ListPrintItemsParams)
+	// ReadPrintOutput What a job made. Kept for seven days.
+	// (GET /v1/creditors/{cf}/print-jobs/{id}/output)
+	ReadPrintOutput(c *gin.Context, cf CF, id ID)
+	// ReadPrint One print.
+	// (GET /v1/creditors/{cf}/prints/{id})
+	ReadPrint(c *gin.Context, cf CF, id ID)
+	// PrintAgain A print as it was, byte for byte, for evidence.
+	// (POST /v1/creditors/{cf}/prints/{id}/again)
+	PrintAgain(c *gin.Context, cf CF, id ID)
 	// ListRefunds Refunds by id.
 	// (GET /v1/creditors/{cf}/refunds)
 	ListRefunds(c *gin.Context, cf CF, params ListRefundsParams)
@@ -2890,6 +3132,9 @@ type ServerInterface interface {
 	// RuleAppeal Register the outcome of the pending ricorso.
 	// (POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome)
 	RuleAppeal(c *gin.Context, cf CF, id ID)
+	// ReadAvviso The pagoPA payment notice of a recorded verbale, to look at.
+	// (GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf)
+	ReadAvviso(c *gin.Context, cf CF, id ID, params ReadAvvisoParams)
 	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
 	UndoCancellation(c *gin.Context, cf CF, id ID)
@@ -2923,6 +3168,12 @@ type ServerInterface interface {
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
+	// ListPrints What was printed of a verbale, by id.
+	// (GET /v1/creditors/{cf}/verbali/{id}/prints)
+	ListPrints(c *gin.Context, cf CF, id ID, params ListPrintsParams)
+	// PrintVerbale Print a paper of a verbale.
+	// (POST /v1/creditors/{cf}/verbali/{id}/prints)
+	PrintVerbale(c *gin.Context, cf CF, id ID)
 	// ListReceipts The ricevute telematiche of a verbale's codes.
 	// (GET /v1/creditors/{cf}/verbali/{id}/receipts)
 	ListReceipts(c *gin.Context, cf CF, id ID)
@@ -2932,9 +3183,18 @@ type ServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(c *gin.Context, cf CF, id ID)
+	// ReadSlipPDF The slip of a thermal printer as a page of its own size.
+	// (GET /v1/creditors/{cf}/verbali/{id}/slip.pdf)
+	ReadSlipPDF(c *gin.Context, cf CF, id ID, params ReadSlipPDFParams)
+	// ReadSlipPNG The slip of a thermal printer, a pixel for each dot.
+	// (GET /v1/creditors/{cf}/verbali/{id}/slip.png)
+	ReadSlipPNG(c *gin.Context, cf CF, id ID, params ReadSlipPNGParams)
 	// PayOnTheSpot Always refused, with verbale.no_spot_payment.
 	// (POST /v1/creditors/{cf}/verbali/{id}/spot-payment)
 	PayOnTheSpot(c *gin.Context, cf CF, id ID)
+	// ReadVerbalePDF The verbale as it is served, with its payment notice, to look at.
+	// (GET /v1/creditors/{cf}/verbali/{id}/verbale.pdf)
+	ReadVerbalePDF(c *gin.Context, cf CF, id ID, params ReadVerbalePDFParams)
 	// ListWebhooks The programs that are told what happens, and how they do.
 	// (GET /v1/creditors/{cf}/webhooks)
 	ListWebhooks(c *gin.Context, cf CF)
@@ -4719,6 +4979,340 @@ func (siw *ServerInterfaceWrapper) InviteOperator(c *gin.Context) {
 	siw.Handler.InviteOperator(c, cf)
 }
 
+// ListPrintJobs operation middleware
+func (siw *ServerInterfaceWrapper) ListPrintJobs(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrintJobsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPrintJobs(c, cf, params)
+}
+
+// StartPrintJob operation middleware
+func (siw *ServerInterfaceWrapper) StartPrintJob(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartPrintJob(c, cf)
+}
+
+// ReadPrintJob operation middleware
+func (siw *ServerInterfaceWrapper) ReadPrintJob(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadPrintJob(c, cf, id)
+}
+
+// RerunPrintJob operation middleware
+func (siw *ServerInterfaceWrapper) RerunPrintJob(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RerunPrintJob(c, cf, id)
+}
+
+// CancelPrintJob operation middleware
+func (siw *ServerInterfaceWrapper) CancelPrintJob(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelPrintJob(c, cf, id)
+}
+
+// ListPrintItems operation middleware
+func (siw *ServerInterfaceWrapper) ListPrintItems(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrintItemsParams
+
+	// ------------- Optional query parameter "errors" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "errors", c.Request.URL.Query(), &params.Errors, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter errors: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPrintItems(c, cf, id, params)
+}
+
+// ReadPrintOutput operation middleware
+func (siw *ServerInterfaceWrapper) ReadPrintOutput(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadPrintOutput(c, cf, id)
+}
+
+// ReadPrint operation middleware
+func (siw *ServerInterfaceWrapper) ReadPrint(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadPrint(c, cf, id)
+}
+
+// PrintAgain operation middleware
+func (siw *ServerInterfaceWrapper) PrintAgain(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PrintAgain(c, cf, id)
+}
+
 // ListRefunds operation middleware
 func (siw *ServerInterfaceWrapper) ListRefunds(c *gin.Context) {
 
@@ -4957,6 +5551,51 @@ func (siw *ServerInterfaceWrapper) RuleAppeal(c *gin.Context) {
 	}
 
 	siw.Handler.RuleAppeal(c, cf, id)
+}
+
+// ReadAvviso operation middleware
+func (siw *ServerInterfaceWrapper) ReadAvviso(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadAvvisoParams
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", c.Request.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter language: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadAvviso(c, cf, id, params)
 }
 
 // UndoCancellation operation middleware
@@ -5342,6 +5981,93 @@ func (siw *ServerInterfaceWrapper) ReadPreavviso(c *gin.Context) {
 	siw.Handler.ReadPreavviso(c, cf, id)
 }
 
+// ListPrints operation middleware
+func (siw *ServerInterfaceWrapper) ListPrints(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrintsParams
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPrints(c, cf, id, params)
+}
+
+// PrintVerbale operation middleware
+func (siw *ServerInterfaceWrapper) PrintVerbale(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PrintVerbale(c, cf, id)
+}
+
 // ListReceipts operation middleware
 func (siw *ServerInterfaceWrapper) ListReceipts(c *gin.Context) {
 
@@ -5453,6 +6179,112 @@ func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 	siw.Handler.RecordVerbale(c, cf, id)
 }
 
+// ReadSlipPDF operation middleware
+func (siw *ServerInterfaceWrapper) ReadSlipPDF(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadSlipPDFParams
+
+	// ------------- Optional query parameter "width" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "width", c.Request.URL.Query(), &params.Width, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter width: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "dpi" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dpi", c.Request.URL.Query(), &params.Dpi, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dpi: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadSlipPDF(c, cf, id, params)
+}
+
+// ReadSlipPNG operation middleware
+func (siw *ServerInterfaceWrapper) ReadSlipPNG(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadSlipPNGParams
+
+	// ------------- Optional query parameter "width" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "width", c.Request.URL.Query(), &params.Width, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter width: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "dpi" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dpi", c.Request.URL.Query(), &params.Dpi, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dpi: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadSlipPNG(c, cf, id, params)
+}
+
 // PayOnTheSpot operation middleware
 func (siw *ServerInterfaceWrapper) PayOnTheSpot(c *gin.Context) {
 
@@ -5485,6 +6317,51 @@ func (siw *ServerInterfaceWrapper) PayOnTheSpot(c *gin.Context) {
 	}
 
 	siw.Handler.PayOnTheSpot(c, cf, id)
+}
+
+// ReadVerbalePDF operation middleware
+func (siw *ServerInterfaceWrapper) ReadVerbalePDF(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadVerbalePDFParams
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", c.Request.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter language: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadVerbalePDF(c, cf, id, params)
 }
 
 // ListWebhooks operation middleware
@@ -5910,6 +6787,21 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/history", wrapper.ReadHistory)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/spot-payment", wrapper.PayOnTheSpot)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/preavviso.pdf", wrapper.ReadPreavviso)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/avviso.pdf", wrapper.ReadAvviso)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/verbale.pdf", wrapper.ReadVerbalePDF)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/slip.png", wrapper.ReadSlipPNG)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/slip.pdf", wrapper.ReadSlipPDF)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/prints", wrapper.ListPrints)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/:id/prints", wrapper.PrintVerbale)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/prints/:id", wrapper.ReadPrint)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/prints/:id/again", wrapper.PrintAgain)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/print-jobs", wrapper.ListPrintJobs)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/print-jobs", wrapper.StartPrintJob)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/print-jobs/:id", wrapper.ReadPrintJob)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/print-jobs/:id/items", wrapper.ListPrintItems)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/print-jobs/:id/output", wrapper.ReadPrintOutput)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/print-jobs/:id/cancel", wrapper.CancelPrintJob)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/print-jobs/:id/again", wrapper.RerunPrintJob)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts", wrapper.ListReceipts)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts/:digest", wrapper.ReadReceipt)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/photos", wrapper.ListPhotos)
@@ -7875,6 +8767,399 @@ func (response InviteOperatordefaultApplicationProblemPlusJSONResponse) VisitInv
 	return err
 }
 
+type ListPrintJobsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListPrintJobsParams
+}
+
+type ListPrintJobsResponseObject interface {
+	VisitListPrintJobsResponse(w http.ResponseWriter) error
+}
+
+type ListPrintJobs200JSONResponse PrintJobPage
+
+func (response ListPrintJobs200JSONResponse) VisitListPrintJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrintJobsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPrintJobsdefaultApplicationProblemPlusJSONResponse) VisitListPrintJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartPrintJobRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *StartPrintJobJSONRequestBody
+}
+
+type StartPrintJobResponseObject interface {
+	VisitStartPrintJobResponse(w http.ResponseWriter) error
+}
+
+type StartPrintJob201JSONResponse PrintJob
+
+func (response StartPrintJob201JSONResponse) VisitStartPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartPrintJobdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartPrintJobdefaultApplicationProblemPlusJSONResponse) VisitStartPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPrintJobRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadPrintJobResponseObject interface {
+	VisitReadPrintJobResponse(w http.ResponseWriter) error
+}
+
+type ReadPrintJob200JSONResponse PrintJob
+
+func (response ReadPrintJob200JSONResponse) VisitReadPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPrintJobdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadPrintJobdefaultApplicationProblemPlusJSONResponse) VisitReadPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RerunPrintJobRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type RerunPrintJobResponseObject interface {
+	VisitRerunPrintJobResponse(w http.ResponseWriter) error
+}
+
+type RerunPrintJob200JSONResponse PrintJob
+
+func (response RerunPrintJob200JSONResponse) VisitRerunPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RerunPrintJobdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RerunPrintJobdefaultApplicationProblemPlusJSONResponse) VisitRerunPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelPrintJobRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type CancelPrintJobResponseObject interface {
+	VisitCancelPrintJobResponse(w http.ResponseWriter) error
+}
+
+type CancelPrintJob200JSONResponse PrintJob
+
+func (response CancelPrintJob200JSONResponse) VisitCancelPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelPrintJobdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelPrintJobdefaultApplicationProblemPlusJSONResponse) VisitCancelPrintJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrintItemsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ListPrintItemsParams
+}
+
+type ListPrintItemsResponseObject interface {
+	VisitListPrintItemsResponse(w http.ResponseWriter) error
+}
+
+type ListPrintItems200JSONResponse PrintItemPage
+
+func (response ListPrintItems200JSONResponse) VisitListPrintItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrintItemsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPrintItemsdefaultApplicationProblemPlusJSONResponse) VisitListPrintItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPrintOutputRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadPrintOutputResponseObject interface {
+	VisitReadPrintOutputResponse(w http.ResponseWriter) error
+}
+
+type ReadPrintOutput200ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadPrintOutput200ApplicationpdfResponse) VisitReadPrintOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadPrintOutput200ApplicationzipResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadPrintOutput200ApplicationzipResponse) VisitReadPrintOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadPrintOutputdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadPrintOutputdefaultApplicationProblemPlusJSONResponse) VisitReadPrintOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPrintRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type ReadPrintResponseObject interface {
+	VisitReadPrintResponse(w http.ResponseWriter) error
+}
+
+type ReadPrint200JSONResponse Print
+
+func (response ReadPrint200JSONResponse) VisitReadPrintResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPrintdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadPrintdefaultApplicationProblemPlusJSONResponse) VisitReadPrintResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PrintAgainRequestObject struct {
+	Cf CF `json:"cf"`
+	Id ID `json:"id"`
+}
+
+type PrintAgainResponseObject interface {
+	VisitPrintAgainResponse(w http.ResponseWriter) error
+}
+
+type PrintAgain200ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response PrintAgain200ApplicationpdfResponse) VisitPrintAgainResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PrintAgaindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PrintAgaindefaultApplicationProblemPlusJSONResponse) VisitPrintAgainResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRefundsRequestObject struct {
 	Cf     CF `json:"cf"`
 	Params ListRefundsParams
@@ -8145,6 +9430,53 @@ type RuleAppealdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RuleAppealdefaultApplicationProblemPlusJSONResponse) VisitRuleAppealResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadAvvisoRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadAvvisoParams
+}
+
+type ReadAvvisoResponseObject interface {
+	VisitReadAvvisoResponse(w http.ResponseWriter) error
+}
+
+type ReadAvviso200ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadAvviso200ApplicationpdfResponse) VisitReadAvvisoResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadAvvisodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadAvvisodefaultApplicationProblemPlusJSONResponse) VisitReadAvvisoResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8612,6 +9944,94 @@ func (response ReadPreavvisodefaultApplicationProblemPlusJSONResponse) VisitRead
 	return err
 }
 
+type ListPrintsRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ListPrintsParams
+}
+
+type ListPrintsResponseObject interface {
+	VisitListPrintsResponse(w http.ResponseWriter) error
+}
+
+type ListPrints200JSONResponse PrintPage
+
+func (response ListPrints200JSONResponse) VisitListPrintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrintsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPrintsdefaultApplicationProblemPlusJSONResponse) VisitListPrintsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PrintVerbaleRequestObject struct {
+	Cf   CF `json:"cf"`
+	Id   ID `json:"id"`
+	Body *PrintVerbaleJSONRequestBody
+}
+
+type PrintVerbaleResponseObject interface {
+	VisitPrintVerbaleResponse(w http.ResponseWriter) error
+}
+
+type PrintVerbale200ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response PrintVerbale200ApplicationpdfResponse) VisitPrintVerbaleResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PrintVerbaledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PrintVerbaledefaultApplicationProblemPlusJSONResponse) VisitPrintVerbaleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReceiptsRequestObject struct {
 	Cf CF `json:"cf"`
 	Id ID `json:"id"`
@@ -8740,6 +10160,100 @@ func (response RecordVerbaledefaultApplicationProblemPlusJSONResponse) VisitReco
 	return err
 }
 
+type ReadSlipPDFRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadSlipPDFParams
+}
+
+type ReadSlipPDFResponseObject interface {
+	VisitReadSlipPDFResponse(w http.ResponseWriter) error
+}
+
+type ReadSlipPDF200ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadSlipPDF200ApplicationpdfResponse) VisitReadSlipPDFResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadSlipPDFdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadSlipPDFdefaultApplicationProblemPlusJSONResponse) VisitReadSlipPDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadSlipPNGRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadSlipPNGParams
+}
+
+type ReadSlipPNGResponseObject interface {
+	VisitReadSlipPNGResponse(w http.ResponseWriter) error
+}
+
+type ReadSlipPNG200ImagepngResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadSlipPNG200ImagepngResponse) VisitReadSlipPNGResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadSlipPNGdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadSlipPNGdefaultApplicationProblemPlusJSONResponse) VisitReadSlipPNGResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PayOnTheSpotRequestObject struct {
 	Cf CF `json:"cf"`
 	Id ID `json:"id"`
@@ -8755,6 +10269,53 @@ type PayOnTheSpotdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PayOnTheSpotdefaultApplicationProblemPlusJSONResponse) VisitPayOnTheSpotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVerbalePDFRequestObject struct {
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadVerbalePDFParams
+}
+
+type ReadVerbalePDFResponseObject interface {
+	VisitReadVerbalePDFResponse(w http.ResponseWriter) error
+}
+
+type ReadVerbalePDF200ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadVerbalePDF200ApplicationpdfResponse) VisitReadVerbalePDFResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadVerbalePDFdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadVerbalePDFdefaultApplicationProblemPlusJSONResponse) VisitReadVerbalePDFResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9389,6 +10950,33 @@ type StrictServerInterface interface {
 	// InviteOperator Invite a person to the pages.
 	// (POST /v1/creditors/{cf}/people)
 	InviteOperator(ctx context.Context, request InviteOperatorRequestObject) (InviteOperatorResponseObject, error)
+	// ListPrintJobs Print jobs, by id.
+	// (GET /v1/creditors/{cf}/print-jobs)
+	ListPrintJobs(ctx context.Context, request ListPrintJobsRequestObject) (ListPrintJobsResponseObject, error)
+	// StartPrintJob Print many verbali into one file.
+	// (POST /v1/creditors/{cf}/print-jobs)
+	StartPrintJob(ctx context.Context, request StartPrintJobRequestObject) (StartPrintJobResponseObject, error)
+	// ReadPrintJob How far a job is.
+	// (GET /v1/creditors/{cf}/print-jobs/{id})
+	ReadPrintJob(ctx context.Context, request ReadPrintJobRequestObject) (ReadPrintJobResponseObject, error)
+	// RerunPrintJob Make the output of an expired or failed job again, as it was.
+	// (POST /v1/creditors/{cf}/print-jobs/{id}/again)
+	RerunPrintJob(ctx context.Context, request RerunPrintJobRequestObject) (RerunPrintJobResponseObject, error)
+	// CancelPrintJob Stop a job. What it printed stays in the history.
+	// (POST /v1/creditors/{cf}/print-jobs/{id}/cancel)
+	CancelPrintJob(ctx context.Context, request CancelPrintJobRequestObject) (CancelPrintJobResponseObject, error)
+	// ListPrintItems The verbali of a job in their order, or those that were left out.
+	// (GET /v1/creditors/{cf}/print-jobs/{id}/items)
+	ListPrintItems(ctx context.Context, request ListPrintItemsRequestObject) (ListPrintItemsResponseObject, error)
+	// ReadPrintOutput What a job made. Kept for seven days.
+	// (GET /v1/creditors/{cf}/print-jobs/{id}/output)
+	ReadPrintOutput(ctx context.Context, request ReadPrintOutputRequestObject) (ReadPrintOutputResponseObject, error)
+	// ReadPrint One print.
+	// (GET /v1/creditors/{cf}/prints/{id})
+	ReadPrint(ctx context.Context, request ReadPrintRequestObject) (ReadPrintResponseObject, error)
+	// PrintAgain A print as it was, byte for byte, for evidence.
+	// (POST /v1/creditors/{cf}/prints/{id}/again)
+	PrintAgain(ctx context.Context, request PrintAgainRequestObject) (PrintAgainResponseObject, error)
 	// ListRefunds Refunds by id.
 	// (GET /v1/creditors/{cf}/refunds)
 	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
@@ -9410,6 +10998,9 @@ type StrictServerInterface interface {
 	// RuleAppeal Register the outcome of the pending ricorso.
 	// (POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome)
 	RuleAppeal(ctx context.Context, request RuleAppealRequestObject) (RuleAppealResponseObject, error)
+	// ReadAvviso The pagoPA payment notice of a recorded verbale, to look at.
+	// (GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf)
+	ReadAvviso(ctx context.Context, request ReadAvvisoRequestObject) (ReadAvvisoResponseObject, error)
 	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
 	UndoCancellation(ctx context.Context, request UndoCancellationRequestObject) (UndoCancellationResponseObject, error)
@@ -9443,6 +11034,12 @@ type StrictServerInterface interface {
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
+	// ListPrints What was printed of a verbale, by id.
+	// (GET /v1/creditors/{cf}/verbali/{id}/prints)
+	ListPrints(ctx context.Context, request ListPrintsRequestObject) (ListPrintsResponseObject, error)
+	// PrintVerbale Print a paper of a verbale.
+	// (POST /v1/creditors/{cf}/verbali/{id}/prints)
+	PrintVerbale(ctx context.Context, request PrintVerbaleRequestObject) (PrintVerbaleResponseObject, error)
 	// ListReceipts The ricevute telematiche of a verbale's codes.
 	// (GET /v1/creditors/{cf}/verbali/{id}/receipts)
 	ListReceipts(ctx context.Context, request ListReceiptsRequestObject) (ListReceiptsResponseObject, error)
@@ -9452,9 +11049,18 @@ type StrictServerInterface interface {
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
 	RecordVerbale(ctx context.Context, request RecordVerbaleRequestObject) (RecordVerbaleResponseObject, error)
+	// ReadSlipPDF The slip of a thermal printer as a page of its own size.
+	// (GET /v1/creditors/{cf}/verbali/{id}/slip.pdf)
+	ReadSlipPDF(ctx context.Context, request ReadSlipPDFRequestObject) (ReadSlipPDFResponseObject, error)
+	// ReadSlipPNG The slip of a thermal printer, a pixel for each dot.
+	// (GET /v1/creditors/{cf}/verbali/{id}/slip.png)
+	ReadSlipPNG(ctx context.Context, request ReadSlipPNGRequestObject) (ReadSlipPNGResponseObject, error)
 	// PayOnTheSpot Always refused, with verbale.no_spot_payment.
 	// (POST /v1/creditors/{cf}/verbali/{id}/spot-payment)
 	PayOnTheSpot(ctx context.Context, request PayOnTheSpotRequestObject) (PayOnTheSpotResponseObject, error)
+	// ReadVerbalePDF The verbale as it is served, with its payment notice, to look at.
+	// (GET /v1/creditors/{cf}/verbali/{id}/verbale.pdf)
+	ReadVerbalePDF(ctx context.Context, request ReadVerbalePDFRequestObject) (ReadVerbalePDFResponseObject, error)
 	// ListWebhooks The programs that are told what happens, and how they do.
 	// (GET /v1/creditors/{cf}/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -11030,6 +12636,267 @@ func (sh *strictHandler) InviteOperator(ctx *gin.Context, cf CF) {
 	}
 }
 
+// ListPrintJobs operation middleware
+func (sh *strictHandler) ListPrintJobs(ctx *gin.Context, cf CF, params ListPrintJobsParams) {
+	var request ListPrintJobsRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrintJobs(ctx, request.(ListPrintJobsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrintJobs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPrintJobsResponseObject); ok {
+		if err := validResponse.VisitListPrintJobsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartPrintJob operation middleware
+func (sh *strictHandler) StartPrintJob(ctx *gin.Context, cf CF) {
+	var request StartPrintJobRequestObject
+
+	request.Cf = cf
+
+	var body StartPrintJobJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartPrintJob(ctx, request.(StartPrintJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartPrintJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartPrintJobResponseObject); ok {
+		if err := validResponse.VisitStartPrintJobResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadPrintJob operation middleware
+func (sh *strictHandler) ReadPrintJob(ctx *gin.Context, cf CF, id ID) {
+	var request ReadPrintJobRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadPrintJob(ctx, request.(ReadPrintJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadPrintJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadPrintJobResponseObject); ok {
+		if err := validResponse.VisitReadPrintJobResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RerunPrintJob operation middleware
+func (sh *strictHandler) RerunPrintJob(ctx *gin.Context, cf CF, id ID) {
+	var request RerunPrintJobRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RerunPrintJob(ctx, request.(RerunPrintJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RerunPrintJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RerunPrintJobResponseObject); ok {
+		if err := validResponse.VisitRerunPrintJobResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelPrintJob operation middleware
+func (sh *strictHandler) CancelPrintJob(ctx *gin.Context, cf CF, id ID) {
+	var request CancelPrintJobRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelPrintJob(ctx, request.(CancelPrintJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelPrintJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelPrintJobResponseObject); ok {
+		if err := validResponse.VisitCancelPrintJobResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPrintItems operation middleware
+func (sh *strictHandler) ListPrintItems(ctx *gin.Context, cf CF, id ID, params ListPrintItemsParams) {
+	var request ListPrintItemsRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrintItems(ctx, request.(ListPrintItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrintItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPrintItemsResponseObject); ok {
+		if err := validResponse.VisitListPrintItemsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadPrintOutput operation middleware
+func (sh *strictHandler) ReadPrintOutput(ctx *gin.Context, cf CF, id ID) {
+	var request ReadPrintOutputRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadPrintOutput(ctx, request.(ReadPrintOutputRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadPrintOutput")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadPrintOutputResponseObject); ok {
+		if err := validResponse.VisitReadPrintOutputResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadPrint operation middleware
+func (sh *strictHandler) ReadPrint(ctx *gin.Context, cf CF, id ID) {
+	var request ReadPrintRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadPrint(ctx, request.(ReadPrintRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadPrint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadPrintResponseObject); ok {
+		if err := validResponse.VisitReadPrintResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PrintAgain operation middleware
+func (sh *strictHandler) PrintAgain(ctx *gin.Context, cf CF, id ID) {
+	var request PrintAgainRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PrintAgain(ctx, request.(PrintAgainRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PrintAgain")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PrintAgainResponseObject); ok {
+		if err := validResponse.VisitPrintAgainResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRefunds operation middleware
 func (sh *strictHandler) ListRefunds(ctx *gin.Context, cf CF, params ListRefundsParams) {
 	var request ListRefundsRequestObject
@@ -11264,6 +13131,34 @@ func (sh *strictHandler) RuleAppeal(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RuleAppealResponseObject); ok {
 		if err := validResponse.VisitRuleAppealResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadAvviso operation middleware
+func (sh *strictHandler) ReadAvviso(ctx *gin.Context, cf CF, id ID, params ReadAvvisoParams) {
+	var request ReadAvvisoRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadAvviso(ctx, request.(ReadAvvisoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadAvviso")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadAvvisoResponseObject); ok {
+		if err := validResponse.VisitReadAvvisoResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -11623,6 +13518,79 @@ func (sh *strictHandler) ReadPreavviso(ctx *gin.Context, cf CF, id ID) {
 	}
 }
 
+// ListPrints operation middleware
+func (sh *strictHandler) ListPrints(ctx *gin.Context, cf CF, id ID, params ListPrintsParams) {
+	var request ListPrintsRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrints(ctx, request.(ListPrintsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPrintsResponseObject); ok {
+		if err := validResponse.VisitListPrintsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PrintVerbale operation middleware
+func (sh *strictHandler) PrintVerbale(ctx *gin.Context, cf CF, id ID) {
+	var request PrintVerbaleRequestObject
+
+	request.Cf = cf
+	request.Id = id
+
+	var body PrintVerbaleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PrintVerbale(ctx, request.(PrintVerbaleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PrintVerbale")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PrintVerbaleResponseObject); ok {
+		if err := validResponse.VisitPrintVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListReceipts operation middleware
 func (sh *strictHandler) ListReceipts(ctx *gin.Context, cf CF, id ID) {
 	var request ListReceiptsRequestObject
@@ -11723,6 +13691,62 @@ func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID) {
 	}
 }
 
+// ReadSlipPDF operation middleware
+func (sh *strictHandler) ReadSlipPDF(ctx *gin.Context, cf CF, id ID, params ReadSlipPDFParams) {
+	var request ReadSlipPDFRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadSlipPDF(ctx, request.(ReadSlipPDFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadSlipPDF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadSlipPDFResponseObject); ok {
+		if err := validResponse.VisitReadSlipPDFResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadSlipPNG operation middleware
+func (sh *strictHandler) ReadSlipPNG(ctx *gin.Context, cf CF, id ID, params ReadSlipPNGParams) {
+	var request ReadSlipPNGRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadSlipPNG(ctx, request.(ReadSlipPNGRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadSlipPNG")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadSlipPNGResponseObject); ok {
+		if err := validResponse.VisitReadSlipPNGResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // PayOnTheSpot operation middleware
 func (sh *strictHandler) PayOnTheSpot(ctx *gin.Context, cf CF, id ID) {
 	var request PayOnTheSpotRequestObject
@@ -11743,6 +13767,34 @@ func (sh *strictHandler) PayOnTheSpot(ctx *gin.Context, cf CF, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PayOnTheSpotResponseObject); ok {
 		if err := validResponse.VisitPayOnTheSpotResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadVerbalePDF operation middleware
+func (sh *strictHandler) ReadVerbalePDF(ctx *gin.Context, cf CF, id ID, params ReadVerbalePDFParams) {
+	var request ReadVerbalePDFRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadVerbalePDF(ctx, request.(ReadVerbalePDFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadVerbalePDF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadVerbalePDFResponseObject); ok {
+		if err := validResponse.VisitReadVerbalePDFResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

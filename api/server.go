@@ -92,11 +92,6 @@ type Discrepancies interface {
 	Discrepancies(ctx context.Context, c multe.CreditorID, open bool, after string, limit int) ([]multe.Discrepancy, error)
 }
 
-// Printer draws a preavviso as the handheld printed it, as a PDF.
-type Printer interface {
-	Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byte, error)
-}
-
 // Flussi tells what the flows say; package flussi does it.
 type Flussi interface {
 	List(ctx context.Context, c multe.CreditorID, after multe.FlussoID, limit int) ([]multe.Flusso, error)
@@ -131,7 +126,7 @@ type Config struct {
 	Money         Money
 	Exports       Exports
 	Owners        Owners
-	Printer       Printer
+	Prints        Prints
 
 	// Enrolment makes what the office shows to a handheld out of a one-time code: one
 	// text, and its QR code. Both are empty where nobody knows our address.
@@ -345,23 +340,6 @@ func (s *server) ReadVerbale(ctx context.Context, r ReadVerbaleRequestObject) (R
 		return nil, err
 	}
 	return ReadVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
-}
-
-// ReadPreavviso serves GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf.
-func (s *server) ReadPreavviso(ctx context.Context, r ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error) {
-	c, err := s.Registry.Creditor(ctx, multe.CreditorID(r.Cf))
-	if err != nil {
-		return nil, err
-	}
-	v, k, err := s.Verbali.Get(ctx, c.ID, multe.VerbaleID(r.Id))
-	if err != nil {
-		return nil, err
-	}
-	pdf, err := s.Printer.Preavviso(c, v, k)
-	if err != nil {
-		return nil, fmt.Errorf("drawing a preavviso: %w", err)
-	}
-	return ReadPreavviso200ApplicationpdfResponse{Body: bytes.NewReader(pdf), ContentLength: int64(len(pdf))}, nil
 }
 
 // ReadCode serves GET /v1/creditors/{cf}/codes/{code}.

@@ -827,6 +827,25 @@ type SlipOutcome struct {
 	Status int `json:"status"`
 }
 
+// SlipRequest defines model for SlipRequest.
+type SlipRequest struct {
+	// Dpi Dots per inch.
+	Dpi int `json:"dpi"`
+
+	// OwnFont Text in the printer's own font: a tenth of the bytes; only at 203 dpi.
+	OwnFont bool `json:"own_font,omitempty,omitzero"`
+
+	// Postal The Data Matrix of the bollettino too, where the creditor may print it.
+	Postal  bool   `json:"postal,omitempty,omitzero"`
+	Printer string `json:"printer"`
+
+	// Reprint It was printed before.
+	Reprint bool `json:"reprint,omitempty,omitzero"`
+
+	// Width Of the paper, in millimetres.
+	Width int `json:"width"`
+}
+
 // SpoilReason unreadable: the paper cannot be read; wrong: it says something wrong; lost:
 // nobody knows where the paper is; unknown: the handheld was installed again
 // and does not know whether it printed the code.
@@ -967,6 +986,9 @@ type IssueJSONRequestBody = Slip
 // IssueBatchJSONRequestBody defines body for IssueBatch for application/json ContentType.
 type IssueBatchJSONRequestBody = SlipBatch
 
+// PrintSlipJSONRequestBody defines body for PrintSlip for application/json ContentType.
+type PrintSlipJSONRequestBody = SlipRequest
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// Enrol Register this handheld with a one-time code and its public key.
@@ -1017,6 +1039,9 @@ type ServerInterface interface {
 	// ReadVerbale What became of a verbale of this handheld.
 	// (GET /v1/verbali/{id})
 	ReadVerbale(c *gin.Context, id ID)
+	// PrintSlip The slip of a verbale of this handheld, ready for its printer.
+	// (POST /v1/verbali/{id}/slip)
+	PrintSlip(c *gin.Context, id ID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1456,6 +1481,31 @@ func (siw *ServerInterfaceWrapper) ReadVerbale(c *gin.Context) {
 	siw.Handler.ReadVerbale(c, id)
 }
 
+// PrintSlip operation middleware
+func (siw *ServerInterfaceWrapper) PrintSlip(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PrintSlip(c, id)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -1491,6 +1541,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/verbali/batch", wrapper.IssueBatch)
 	router.GET(options.BaseURL+"/v1/shift", wrapper.ReadShift)
 	router.GET(options.BaseURL+"/v1/verbali/:id", wrapper.ReadVerbale)
+	router.POST(options.BaseURL+"/v1/verbali/:id/slip", wrapper.PrintSlip)
 	router.POST(options.BaseURL+"/v1/photos", wrapper.DeclarePhoto)
 	router.GET(options.BaseURL+"/v1/photos/:id", wrapper.ReadPhoto)
 	router.PUT(options.BaseURL+"/v1/photos/:id/chunks/:offset", wrapper.SendPhotoChunk)
@@ -2203,6 +2254,52 @@ func (response ReadVerbaledefaultApplicationProblemPlusJSONResponse) VisitReadVe
 	return err
 }
 
+type PrintSlipRequestObject struct {
+	Id   ID `json:"id"`
+	Body *PrintSlipJSONRequestBody
+}
+
+type PrintSlipResponseObject interface {
+	VisitPrintSlipResponse(w http.ResponseWriter) error
+}
+
+type PrintSlip200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response PrintSlip200ApplicationoctetStreamResponse) VisitPrintSlipResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PrintSlipdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PrintSlipdefaultApplicationProblemPlusJSONResponse) VisitPrintSlipResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// Enrol Register this handheld with a one-time code and its public key.
@@ -2253,6 +2350,9 @@ type StrictServerInterface interface {
 	// ReadVerbale What became of a verbale of this handheld.
 	// (GET /v1/verbali/{id})
 	ReadVerbale(ctx context.Context, request ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error)
+	// PrintSlip The slip of a verbale of this handheld, ready for its printer.
+	// (POST /v1/verbali/{id}/slip)
+	PrintSlip(ctx context.Context, request PrintSlipRequestObject) (PrintSlipResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -2838,6 +2938,50 @@ func (sh *strictHandler) ReadVerbale(ctx *gin.Context, id ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReadVerbaleResponseObject); ok {
 		if err := validResponse.VisitReadVerbaleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PrintSlip operation middleware
+func (sh *strictHandler) PrintSlip(ctx *gin.Context, id ID) {
+	var request PrintSlipRequestObject
+
+	request.Id = id
+
+	var body PrintSlipJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PrintSlip(ctx, request.(PrintSlipRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PrintSlip")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PrintSlipResponseObject); ok {
+		if err := validResponse.VisitPrintSlipResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -22,7 +22,9 @@ import (
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 	"preavviso/internal/pool"
+	"preavviso/internal/texts"
 	"preavviso/internal/web"
+	"preavviso/pdf"
 )
 
 //go:embed openapi.yaml
@@ -54,6 +56,11 @@ type Verbali interface {
 	ByDevice(ctx context.Context, c multe.CreditorID, d multe.DeviceID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
 }
 
+// Prints draws slips; package prints does it.
+type Prints interface {
+	Slip(ctx context.Context, actor string, c multe.CreditorID, device multe.DeviceID, id multe.VerbaleID, reprint bool, draw func(pdf.Notice, texts.Set) ([]byte, error)) ([]byte, error)
+}
+
 // Config is what the API is made of.
 type Config struct {
 	Log      *slog.Logger
@@ -63,6 +70,7 @@ type Config struct {
 	Registry Registry
 	Pool     Pool
 	Verbali  Verbali
+	Prints   Prints
 	Photos   Photos
 	Feedback Feedback
 	Shifts   Shifts
@@ -75,7 +83,7 @@ var defaultLimits = web.Limits{Rate: 4, Burst: 300}
 
 // New returns the API.
 func New(cfg Config) *web.Server {
-	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, photos: cfg.Photos, feedback: cfg.Feedback, shifts: cfg.Shifts, stopping: cfg.Stopping, now: cfg.Now}
+	s := &server{registry: cfg.Registry, pool: cfg.Pool, verbali: cfg.Verbali, prints: cfg.Prints, photos: cfg.Photos, feedback: cfg.Feedback, shifts: cfg.Shifts, stopping: cfg.Stopping, now: cfg.Now}
 	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit, AdmitSigned: s.admitSigned})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
@@ -93,6 +101,7 @@ type server struct {
 	registry Registry
 	pool     Pool
 	verbali  Verbali
+	prints   Prints
 	photos   Photos
 	feedback Feedback
 	shifts   Shifts

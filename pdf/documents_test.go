@@ -372,7 +372,7 @@ func TestDocumentRefusals(t *testing.T) {
 		"no residence":     {func(v *pdf.Verbale) { v.Debtor.Address = "" }, "print.missing_field"},
 		"before the fact":  {func(v *pdf.Verbale) { v.DrawnUp = v.FoundAt.Add(-time.Hour) }, "print.bad_date"},
 		"too many points":  {func(v *pdf.Verbale) { v.Points = 16 }, "print.bad_points"},
-		"full not above":   {func(v *pdf.Verbale) { v.Full = v.Reduced }, "print.bad_steps"},
+		"no full amount":   {func(v *pdf.Verbale) { v.Full = 0 }, "print.bad_amount"},
 		"discount above":   {func(v *pdf.Verbale) { v.Discounted = v.Reduced }, "print.bad_steps"},
 		"negative costs":   {func(v *pdf.Verbale) { v.Costs = -1 }, "print.bad_steps"},
 		"no number":        {func(v *pdf.Verbale) { v.Number = avviso.Number{} }, "print.no_number"},

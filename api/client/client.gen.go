@@ -1793,6 +1793,29 @@ type NewPerson struct {
 	Role Role `json:"role"`
 }
 
+// NewPrint defines model for NewPrint.
+type NewPrint struct {
+	// Id 32 lower-case hex digits.
+	Id       ID            `json:"id"`
+	Kind     PrintKind     `json:"kind"`
+	Language PrintLanguage `json:"language,omitempty,omitzero"`
+}
+
+// NewPrintJob defines model for NewPrintJob.
+type NewPrintJob struct {
+	Filter PrintFilter `json:"filter,omitempty,omitzero"`
+	Form   string      `json:"form"`
+
+	// Id 32 lower-case hex digits.
+	Id       ID            `json:"id"`
+	Kind     PrintKind     `json:"kind"`
+	Language PrintLanguage `json:"language,omitempty,omitzero"`
+	Order    string        `json:"order,omitempty,omitzero"`
+
+	// Verbali As many as a request can carry; a filter takes more.
+	Verbali []ID `json:"verbali,omitempty,omitzero"`
+}
+
 // NewRefund defines model for NewRefund.
 type NewRefund struct {
 	// Beyond More goes back than was paid in excess.
@@ -2056,6 +2079,129 @@ type PostalAccount struct {
 	Authorization string `json:"authorization,omitempty,omitzero"`
 	Holder        string `json:"holder"`
 	Number        string `json:"number"`
+}
+
+// Print defines model for Print.
+type Print struct {
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// Copy 1, then 2, 3 … for those that say «ristampa».
+	Copy int `json:"copy"`
+
+	// Digest SHA-256 of the pages.
+	Digest string `json:"digest"`
+
+	// Drawing Version of how documents are drawn.
+	Drawing int    `json:"drawing"`
+	Id      string `json:"id"`
+
+	// Job Absent if it was printed alone.
+	Job  string    `json:"job,omitempty,omitzero"`
+	Kind PrintKind `json:"kind"`
+
+	// Language The second one; absent if there is none.
+	Language string `json:"language,omitempty,omitzero"`
+
+	// Sources The numbers of the creditor's documents it was made with; absent for none.
+	Sources PrintSources `json:"sources"`
+	Verbale string       `json:"verbale"`
+}
+
+// PrintFilter defines model for PrintFilter.
+type PrintFilter struct {
+	// From The first day of the violation.
+	From string `json:"from,omitempty,omitzero"`
+
+	// FromRegister Inclusive, as numbers compare: 9 is before 10.
+	FromRegister string       `json:"from_register,omitempty,omitzero"`
+	State        VerbaleState `json:"state,omitempty,omitzero"`
+
+	// To The last.
+	To         string `json:"to,omitempty,omitzero"`
+	ToRegister string `json:"to_register,omitempty,omitzero"`
+
+	// Unprinted Only what was never printed of this kind.
+	Unprinted bool `json:"unprinted,omitempty,omitzero"`
+}
+
+// PrintItem defines model for PrintItem.
+type PrintItem struct {
+	// Code Why it is left out, as the code of an error.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail The same in Italian, for the clerk.
+	Detail string `json:"detail,omitempty,omitzero"`
+	N      int    `json:"n"`
+
+	// Print Once it is printed.
+	Print   string `json:"print,omitempty,omitzero"`
+	Verbale string `json:"verbale"`
+}
+
+// PrintItemPage defines model for PrintItemPage.
+type PrintItemPage struct {
+	Items []PrintItem `json:"items"`
+	Next  int         `json:"next,omitempty,omitzero"`
+}
+
+// PrintJob defines model for PrintJob.
+type PrintJob struct {
+	Actor   string    `json:"actor"`
+	At      time.Time `json:"at"`
+	Changed time.Time `json:"changed"`
+
+	// Digest SHA-256 of the output.
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// Done Printed or left out so far.
+	Done int `json:"done"`
+
+	// Errors Left out so far.
+	Errors int `json:"errors"`
+
+	// Expires Until then the output is kept.
+	Expires  time.Time `json:"expires,omitempty,omitzero"`
+	Form     string    `json:"form"`
+	Id       string    `json:"id"`
+	Kind     PrintKind `json:"kind"`
+	Language string    `json:"language,omitempty,omitzero"`
+	Order    string    `json:"order"`
+
+	// Problem Why it failed, as the code of an error.
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// Size Of the output, in bytes.
+	Size  int64  `json:"size,omitempty,omitzero"`
+	State string `json:"state"`
+	Total int    `json:"total"`
+}
+
+// PrintJobPage defines model for PrintJobPage.
+type PrintJobPage struct {
+	Jobs []PrintJob `json:"jobs"`
+	Next string     `json:"next,omitempty,omitzero"`
+}
+
+// PrintKind defines model for PrintKind.
+type PrintKind = string
+
+// PrintLanguage defines model for PrintLanguage.
+type PrintLanguage = string
+
+// PrintPage defines model for PrintPage.
+type PrintPage struct {
+	// Next The next page begins after it; absent on the last.
+	Next   string  `json:"next,omitempty,omitzero"`
+	Prints []Print `json:"prints"`
+}
+
+// PrintSources The numbers of the creditor's documents it was made with; absent for none.
+type PrintSources struct {
+	Creditor int64 `json:"creditor"`
+	Logo     int64 `json:"logo,omitempty,omitzero"`
+	Prints   int64 `json:"prints,omitempty,omitzero"`
+	Texts    int64 `json:"texts,omitempty,omitzero"`
 }
 
 // Problem defines model for Problem.
@@ -2464,6 +2610,9 @@ type AvvisoOrPosition = string
 // CF defines model for CF.
 type CF = string
 
+// DPI defines model for DPI.
+type DPI = int
+
 // DiscrepancyID defines model for DiscrepancyID.
 type DiscrepancyID = string
 
@@ -2473,6 +2622,9 @@ type DocumentKind = string
 // From defines model for From.
 type From = string
 
+// Language defines model for Language.
+type Language = PrintLanguage
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -2481,6 +2633,9 @@ type Open = bool
 
 // To defines model for To.
 type To = string
+
+// Width defines model for Width.
+type Width = int
 
 // CreditorVersion defines model for CreditorVersion.
 type CreditorVersion = Creditor
@@ -2619,6 +2774,23 @@ type ListPaymentsParams struct {
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListPrintJobsParams defines parameters for ListPrintJobs.
+type ListPrintJobsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListPrintItemsParams defines parameters for ListPrintItems.
+type ListPrintItemsParams struct {
+	// Errors Only those that were left out.
+	Errors bool `form:"errors,omitempty" json:"errors,omitempty,omitzero"`
+
+	// After The last n of the page before.
+	After int   `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	// After The last id of the page before.
@@ -2631,6 +2803,43 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadAvvisoParams defines parameters for ReadAvviso.
+type ReadAvvisoParams struct {
+	// Language The second language of the payment notice; it is none.
+	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
+}
+
+// ListPrintsParams defines parameters for ListPrints.
+type ListPrintsParams struct {
+	// After The last id of the page before.
+	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReadSlipPDFParams defines parameters for ReadSlipPDF.
+type ReadSlipPDFParams struct {
+	// Width Of the paper, in millimetres.
+	Width Width `form:"width,omitempty" json:"width,omitempty,omitzero"`
+
+	// Dpi Dots per inch.
+	Dpi DPI `form:"dpi,omitempty" json:"dpi,omitempty,omitzero"`
+}
+
+// ReadSlipPNGParams defines parameters for ReadSlipPNG.
+type ReadSlipPNGParams struct {
+	// Width Of the paper, in millimetres.
+	Width Width `form:"width,omitempty" json:"width,omitempty,omitzero"`
+
+	// Dpi Dots per inch.
+	Dpi DPI `form:"dpi,omitempty" json:"dpi,omitempty,omitzero"`
+}
+
+// ReadVerbalePDFParams defines parameters for ReadVerbalePDF.
+type ReadVerbalePDFParams struct {
+	// Language The second language of the payment notice; it is none.
+	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
 }
 
 // ResumeWebhookJSONBody defines parameters for ResumeWebhook.
@@ -2696,6 +2905,9 @@ type ImportOwnersJSONRequestBody = OwnerFile
 // InviteOperatorJSONRequestBody defines body for InviteOperator for application/json ContentType.
 type InviteOperatorJSONRequestBody = NewPerson
 
+// StartPrintJobJSONRequestBody defines body for StartPrintJob for application/json ContentType.
+type StartPrintJobJSONRequestBody = NewPrintJob
+
 // RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
 type RecordRefundJSONRequestBody = NewRefund
 
@@ -2713,6 +2925,9 @@ type CorrectVerbaleJSONRequestBody = CorrectionRequest
 
 // NotifyVerbaleJSONRequestBody defines body for NotifyVerbale for application/json ContentType.
 type NotifyVerbaleJSONRequestBody = NotificationRequest
+
+// PrintVerbaleJSONRequestBody defines body for PrintVerbale for application/json ContentType.
+type PrintVerbaleJSONRequestBody = NewPrint
 
 // RecordVerbaleJSONRequestBody defines body for RecordVerbale for application/json ContentType.
 type RecordVerbaleJSONRequestBody = RecordRequest
@@ -2979,7 +3194,10 @@ type ClientInterface interface {
 	//
 	// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 	// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
-	// without pin keeps the one it had: PINs are hashed and never stored. Documents
+	// without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
+	// or JPEG; texts is one template of prints or an array of them (`preavviso template
+	// show`); prints is JSON, what acts say of the office: contacts, privacy, office,
+	// officer, signature, prefect, judge, not_served. Documents
 	// are never changed: a new one gets the next n. The last one given again, for
 	// the same day, is no new one.
 	//
@@ -3240,6 +3458,75 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
 	InviteOperator(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPrintJobs Print jobs, by id.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs (the `ListPrintJobs` operationId).
+	ListPrintJobs(ctx context.Context, cf CF, params *ListPrintJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartPrintJobWithBody Print many verbali into one file.
+	//
+	// Either verbali or filter says which; at most 10,000. For an avviso or a
+	// verbale a filter takes what is recorded, not annulled and, unless it names a
+	// state, not paid. What cannot be printed is left out, with a reason. The
+	// caller makes the id; the same request gets the same job.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+	StartPrintJobWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartPrintJob Print many verbali into one file.
+	//
+	// Either verbali or filter says which; at most 10,000. For an avviso or a
+	// verbale a filter takes what is recorded, not annulled and, unless it names a
+	// state, not paid. What cannot be printed is left out, with a reason. The
+	// caller makes the id; the same request gets the same job.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+	StartPrintJob(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadPrintJob How far a job is.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id} (the `ReadPrintJob` operationId).
+	ReadPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RerunPrintJob Make the output of an expired or failed job again, as it was.
+	//
+	// The acts that it printed come out byte for byte as they did; this is no new print of any.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
+	RerunPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelPrintJob Stop a job. What it printed stays in the history.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
+	CancelPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPrintItems The verbali of a job in their order, or those that were left out.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/items (the `ListPrintItems` operationId).
+	ListPrintItems(ctx context.Context, cf CF, id ID, params *ListPrintItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadPrintOutput What a job made. Kept for seven days.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
+	ReadPrintOutput(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadPrint One print.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/prints/{id} (the `ReadPrint` operationId).
+	ReadPrint(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PrintAgain A print as it was, byte for byte, for evidence.
+	//
+	// With the creditor, texts and amounts of its day, and not marked. It is in the
+	// history and is no new print. A paper to send is a new print of the verbale.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
+	PrintAgain(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRefunds Refunds by id.
 	//
 	// Corresponds with GET /v1/creditors/{cf}/refunds (the `ListRefunds` operationId).
@@ -3331,6 +3618,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
 	RuleAppeal(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadAvviso The pagoPA payment notice of a recorded verbale, to look at.
+	//
+	// As it would be printed now: refused while the amount is not the one that
+	// PiemontePAY has confirmed. Nothing is counted as printed; that somebody
+	// looked is in the history. To print it, POST to prints.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf (the `ReadAvviso` operationId).
+	ReadAvviso(ctx context.Context, cf CF, id ID, params *ReadAvvisoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	//
@@ -3452,6 +3748,31 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf (the `ReadPreavviso` operationId).
 	ReadPreavviso(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPrints What was printed of a verbale, by id.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/prints (the `ListPrints` operationId).
+	ListPrints(ctx context.Context, cf CF, id ID, params *ListPrintsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PrintVerbaleWithBody Print a paper of a verbale.
+	//
+	// The caller makes the id; repeating the request gives the same bytes. From
+	// the second print of the same paper on it says «ristampa».
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+	PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PrintVerbale Print a paper of a verbale.
+	//
+	// The caller makes the id; repeating the request gives the same bytes. From
+	// the second print of the same paper on it says «ristampa».
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+	PrintVerbale(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListReceipts The ricevute telematiche of a verbale's codes.
 	//
 	// A receipt is evidence of an attempt to pay, and may be negative; most
@@ -3487,6 +3808,16 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 	RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ReadSlipPDF The slip of a thermal printer as a page of its own size.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.pdf (the `ReadSlipPDF` operationId).
+	ReadSlipPDF(ctx context.Context, cf CF, id ID, params *ReadSlipPDFParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadSlipPNG The slip of a thermal printer, a pixel for each dot.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.png (the `ReadSlipPNG` operationId).
+	ReadSlipPNG(ctx context.Context, cf CF, id ID, params *ReadSlipPNGParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PayOnTheSpot Always refused, with verbale.no_spot_payment.
 	//
 	// A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
@@ -3495,6 +3826,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
 	PayOnTheSpot(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadVerbalePDF The verbale as it is served, with its payment notice, to look at.
+	//
+	// As avviso.pdf. A violation without reduced payment has no notice.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/verbale.pdf (the `ReadVerbalePDF` operationId).
+	ReadVerbalePDF(ctx context.Context, cf CF, id ID, params *ReadVerbalePDFParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhooks The programs that are told what happens, and how they do.
 	//
@@ -4027,7 +4365,10 @@ func (c *Client) ListDocuments(ctx context.Context, cf CF, kind DocumentKind, pa
 //
 // catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 // wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
-// without pin keeps the one it had: PINs are hashed and never stored. Documents
+// without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
+// or JPEG; texts is one template of prints or an array of them (`preavviso template
+// show`); prints is JSON, what acts say of the office: contacts, privacy, office,
+// officer, signature, prefect, judge, not_served. Documents
 // are never changed: a new one gets the next n. The last one given again, for
 // the same day, is no new one.
 //
@@ -4638,6 +4979,175 @@ func (c *Client) InviteOperator(ctx context.Context, cf CF, body InviteOperatorJ
 	return c.Client.Do(req)
 }
 
+// ListPrintJobs Print jobs, by id.
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs (the `ListPrintJobs` operationId).
+func (c *Client) ListPrintJobs(ctx context.Context, cf CF, params *ListPrintJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPrintJobsRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartPrintJobWithBody Print many verbali into one file.
+//
+// Either verbali or filter says which; at most 10,000. For an avviso or a
+// verbale a filter takes what is recorded, not annulled and, unless it names a
+// state, not paid. What cannot be printed is left out, with a reason. The
+// caller makes the id; the same request gets the same job.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+func (c *Client) StartPrintJobWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartPrintJobRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartPrintJob Print many verbali into one file.
+//
+// Either verbali or filter says which; at most 10,000. For an avviso or a
+// verbale a filter takes what is recorded, not annulled and, unless it names a
+// state, not paid. What cannot be printed is left out, with a reason. The
+// caller makes the id; the same request gets the same job.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+func (c *Client) StartPrintJob(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartPrintJobRequest(c.Server, cf, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadPrintJob How far a job is.
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id} (the `ReadPrintJob` operationId).
+func (c *Client) ReadPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPrintJobRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RerunPrintJob Make the output of an expired or failed job again, as it was.
+//
+// The acts that it printed come out byte for byte as they did; this is no new print of any.
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
+func (c *Client) RerunPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRerunPrintJobRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelPrintJob Stop a job. What it printed stays in the history.
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
+func (c *Client) CancelPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelPrintJobRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPrintItems The verbali of a job in their order, or those that were left out.
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/items (the `ListPrintItems` operationId).
+func (c *Client) ListPrintItems(ctx context.Context, cf CF, id ID, params *ListPrintItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPrintItemsRequest(c.Server, cf, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadPrintOutput What a job made. Kept for seven days.
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
+func (c *Client) ReadPrintOutput(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPrintOutputRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadPrint One print.
+//
+// Corresponds with GET /v1/creditors/{cf}/prints/{id} (the `ReadPrint` operationId).
+func (c *Client) ReadPrint(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPrintRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PrintAgain A print as it was, byte for byte, for evidence.
+//
+// With the creditor, texts and amounts of its day, and not marked. It is in the
+// history and is no new print. A paper to send is a new print of the verbale.
+//
+// Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
+func (c *Client) PrintAgain(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPrintAgainRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRefunds Refunds by id.
 //
 // Corresponds with GET /v1/creditors/{cf}/refunds (the `ListRefunds` operationId).
@@ -4820,6 +5330,25 @@ func (c *Client) RuleAppealWithBody(ctx context.Context, cf CF, id ID, contentTy
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
 func (c *Client) RuleAppeal(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRuleAppealRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadAvviso The pagoPA payment notice of a recorded verbale, to look at.
+//
+// As it would be printed now: refused while the amount is not the one that
+// PiemontePAY has confirmed. Nothing is counted as printed; that somebody
+// looked is in the history. To print it, POST to prints.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf (the `ReadAvviso` operationId).
+func (c *Client) ReadAvviso(ctx context.Context, cf CF, id ID, params *ReadAvvisoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadAvvisoRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5090,6 +5619,61 @@ func (c *Client) ReadPreavviso(ctx context.Context, cf CF, id ID, reqEditors ...
 	return c.Client.Do(req)
 }
 
+// ListPrints What was printed of a verbale, by id.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/prints (the `ListPrints` operationId).
+func (c *Client) ListPrints(ctx context.Context, cf CF, id ID, params *ListPrintsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPrintsRequest(c.Server, cf, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PrintVerbaleWithBody Print a paper of a verbale.
+//
+// The caller makes the id; repeating the request gives the same bytes. From
+// the second print of the same paper on it says «ristampa».
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+func (c *Client) PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPrintVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PrintVerbale Print a paper of a verbale.
+//
+// The caller makes the id; repeating the request gives the same bytes. From
+// the second print of the same paper on it says «ristampa».
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+func (c *Client) PrintVerbale(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPrintVerbaleRequest(c.Server, cf, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListReceipts The ricevute telematiche of a verbale's codes.
 //
 // A receipt is evidence of an attempt to pay, and may be negative; most
@@ -5165,6 +5749,36 @@ func (c *Client) RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVer
 	return c.Client.Do(req)
 }
 
+// ReadSlipPDF The slip of a thermal printer as a page of its own size.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.pdf (the `ReadSlipPDF` operationId).
+func (c *Client) ReadSlipPDF(ctx context.Context, cf CF, id ID, params *ReadSlipPDFParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadSlipPDFRequest(c.Server, cf, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadSlipPNG The slip of a thermal printer, a pixel for each dot.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.png (the `ReadSlipPNG` operationId).
+func (c *Client) ReadSlipPNG(ctx context.Context, cf CF, id ID, params *ReadSlipPNGParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadSlipPNGRequest(c.Server, cf, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PayOnTheSpot Always refused, with verbale.no_spot_payment.
 //
 // A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
@@ -5174,6 +5788,23 @@ func (c *Client) RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVer
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
 func (c *Client) PayOnTheSpot(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPayOnTheSpotRequest(c.Server, cf, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadVerbalePDF The verbale as it is served, with its payment notice, to look at.
+//
+// As avviso.pdf. A violation without reduced payment has no notice.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/verbale.pdf (the `ReadVerbalePDF` operationId).
+func (c *Client) ReadVerbalePDF(ctx context.Context, cf CF, id ID, params *ReadVerbalePDFParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadVerbalePDFRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7914,6 +8545,444 @@ func NewInviteOperatorRequestWithBody(server string, cf CF, contentType string, 
 	return req, nil
 }
 
+// NewListPrintJobsRequest constructs an http.Request for the ListPrintJobs method
+func NewListPrintJobsRequest(server string, cf CF, params *ListPrintJobsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartPrintJobRequest calls the generic StartPrintJob builder with application/json body
+func NewStartPrintJobRequest(server string, cf CF, body StartPrintJobJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartPrintJobRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewStartPrintJobRequestWithBody constructs an http.Request for the StartPrintJob method, with any body, and a specified content type
+func NewStartPrintJobRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReadPrintJobRequest constructs an http.Request for the ReadPrintJob method
+func NewReadPrintJobRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRerunPrintJobRequest constructs an http.Request for the RerunPrintJob method
+func NewRerunPrintJobRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs/%s/again", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelPrintJobRequest constructs an http.Request for the CancelPrintJob method
+func NewCancelPrintJobRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs/%s/cancel", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPrintItemsRequest constructs an http.Request for the ListPrintItems method
+func NewListPrintItemsRequest(server string, cf CF, id ID, params *ListPrintItemsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs/%s/items", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "errors", params.Errors, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadPrintOutputRequest constructs an http.Request for the ReadPrintOutput method
+func NewReadPrintOutputRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/print-jobs/%s/output", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadPrintRequest constructs an http.Request for the ReadPrint method
+func NewReadPrintRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/prints/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPrintAgainRequest constructs an http.Request for the PrintAgain method
+func NewPrintAgainRequest(server string, cf CF, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/prints/%s/again", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRefundsRequest constructs an http.Request for the ListRefunds method
 func NewListRefundsRequest(server string, cf CF, params *ListRefundsParams) (*http.Request, error) {
 	var err error
@@ -8270,6 +9339,70 @@ func NewRuleAppealRequestWithBody(server string, cf CF, id ID, contentType strin
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReadAvvisoRequest constructs an http.Request for the ReadAvviso method
+func NewReadAvvisoRequest(server string, cf CF, id ID, params *ReadAvvisoParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/avviso.pdf", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "language", params.Language, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -8771,6 +9904,132 @@ func NewReadPreavvisoRequest(server string, cf CF, id ID) (*http.Request, error)
 	return req, nil
 }
 
+// NewListPrintsRequest constructs an http.Request for the ListPrints method
+func NewListPrintsRequest(server string, cf CF, id ID, params *ListPrintsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/prints", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPrintVerbaleRequest calls the generic PrintVerbale builder with application/json body
+func NewPrintVerbaleRequest(server string, cf CF, id ID, body PrintVerbaleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPrintVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+}
+
+// NewPrintVerbaleRequestWithBody constructs an http.Request for the PrintVerbale method, with any body, and a specified content type
+func NewPrintVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/prints", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListReceiptsRequest constructs an http.Request for the ListReceipts method
 func NewListReceiptsRequest(server string, cf CF, id ID) (*http.Request, error) {
 	var err error
@@ -8914,6 +10173,150 @@ func NewRecordVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	return req, nil
 }
 
+// NewReadSlipPDFRequest constructs an http.Request for the ReadSlipPDF method
+func NewReadSlipPDFRequest(server string, cf CF, id ID, params *ReadSlipPDFParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/slip.pdf", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "width", params.Width, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dpi", params.Dpi, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadSlipPNGRequest constructs an http.Request for the ReadSlipPNG method
+func NewReadSlipPNGRequest(server string, cf CF, id ID, params *ReadSlipPNGParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/slip.png", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "width", params.Width, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dpi", params.Dpi, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewPayOnTheSpotRequest constructs an http.Request for the PayOnTheSpot method
 func NewPayOnTheSpotRequest(server string, cf CF, id ID) (*http.Request, error) {
 	var err error
@@ -8948,6 +10351,70 @@ func NewPayOnTheSpotRequest(server string, cf CF, id ID) (*http.Request, error) 
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadVerbalePDFRequest constructs an http.Request for the ReadVerbalePDF method
+func NewReadVerbalePDFRequest(server string, cf CF, id ID, params *ReadVerbalePDFParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/verbale.pdf", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "language", params.Language, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -9742,7 +11209,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 	// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
-	// without pin keeps the one it had: PINs are hashed and never stored. Documents
+	// without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
+	// or JPEG; texts is one template of prints or an array of them (`preavviso template
+	// show`); prints is JSON, what acts say of the office: contacts, privacy, office,
+	// officer, signature, prefect, judge, not_served. Documents
 	// are never changed: a new one gets the next n. The last one given again, for
 	// the same day, is no new one.
 	//
@@ -10043,6 +11513,91 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
 	InviteOperatorWithResponse(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
 
+	// ListPrintJobsWithResponse Print jobs, by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs (the `ListPrintJobs` operationId).
+	ListPrintJobsWithResponse(ctx context.Context, cf CF, params *ListPrintJobsParams, reqEditors ...RequestEditorFn) (*ListPrintJobsReply, error)
+
+	// StartPrintJobWithBodyWithResponse Print many verbali into one file.
+	//
+	// Either verbali or filter says which; at most 10,000. For an avviso or a
+	// verbale a filter takes what is recorded, not annulled and, unless it names a
+	// state, not paid. What cannot be printed is left out, with a reason. The
+	// caller makes the id; the same request gets the same job.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+	StartPrintJobWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error)
+
+	// StartPrintJobWithResponse Print many verbali into one file.
+	//
+	// Either verbali or filter says which; at most 10,000. For an avviso or a
+	// verbale a filter takes what is recorded, not annulled and, unless it names a
+	// state, not paid. What cannot be printed is left out, with a reason. The
+	// caller makes the id; the same request gets the same job.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+	StartPrintJobWithResponse(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error)
+
+	// ReadPrintJobWithResponse How far a job is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id} (the `ReadPrintJob` operationId).
+	ReadPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintJobReply, error)
+
+	// RerunPrintJobWithResponse Make the output of an expired or failed job again, as it was.
+	//
+	// The acts that it printed come out byte for byte as they did; this is no new print of any.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
+	RerunPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RerunPrintJobReply, error)
+
+	// CancelPrintJobWithResponse Stop a job. What it printed stays in the history.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
+	CancelPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*CancelPrintJobReply, error)
+
+	// ListPrintItemsWithResponse The verbali of a job in their order, or those that were left out.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/items (the `ListPrintItems` operationId).
+	ListPrintItemsWithResponse(ctx context.Context, cf CF, id ID, params *ListPrintItemsParams, reqEditors ...RequestEditorFn) (*ListPrintItemsReply, error)
+
+	// ReadPrintOutputWithResponse What a job made. Kept for seven days.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
+	ReadPrintOutputWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintOutputReply, error)
+
+	// ReadPrintWithResponse One print.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/prints/{id} (the `ReadPrint` operationId).
+	ReadPrintWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintReply, error)
+
+	// PrintAgainWithResponse A print as it was, byte for byte, for evidence.
+	//
+	// With the creditor, texts and amounts of its day, and not marked. It is in the
+	// history and is no new print. A paper to send is a new print of the verbale.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
+	PrintAgainWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PrintAgainReply, error)
+
 	// ListRefundsWithResponse Refunds by id.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10142,6 +11697,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
 	RuleAppealWithResponse(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
+
+	// ReadAvvisoWithResponse The pagoPA payment notice of a recorded verbale, to look at.
+	//
+	// As it would be printed now: refused while the amount is not the one that
+	// PiemontePAY has confirmed. Nothing is counted as printed; that somebody
+	// looked is in the history. To print it, POST to prints.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf (the `ReadAvviso` operationId).
+	ReadAvvisoWithResponse(ctx context.Context, cf CF, id ID, params *ReadAvvisoParams, reqEditors ...RequestEditorFn) (*ReadAvvisoReply, error)
 
 	// UndoCancellationWithResponse Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	//
@@ -10279,6 +11845,33 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf (the `ReadPreavviso` operationId).
 	ReadPreavvisoWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPreavvisoReply, error)
 
+	// ListPrintsWithResponse What was printed of a verbale, by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/prints (the `ListPrints` operationId).
+	ListPrintsWithResponse(ctx context.Context, cf CF, id ID, params *ListPrintsParams, reqEditors ...RequestEditorFn) (*ListPrintsReply, error)
+
+	// PrintVerbaleWithBodyWithResponse Print a paper of a verbale.
+	//
+	// The caller makes the id; repeating the request gives the same bytes. From
+	// the second print of the same paper on it says «ristampa».
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+	PrintVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error)
+
+	// PrintVerbaleWithResponse Print a paper of a verbale.
+	//
+	// The caller makes the id; repeating the request gives the same bytes. From
+	// the second print of the same paper on it says «ristampa».
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+	PrintVerbaleWithResponse(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error)
+
 	// ListReceiptsWithResponse The ricevute telematiche of a verbale's codes.
 	//
 	// A receipt is evidence of an attempt to pay, and may be negative; most
@@ -10318,6 +11911,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
 	RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
 
+	// ReadSlipPDFWithResponse The slip of a thermal printer as a page of its own size.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.pdf (the `ReadSlipPDF` operationId).
+	ReadSlipPDFWithResponse(ctx context.Context, cf CF, id ID, params *ReadSlipPDFParams, reqEditors ...RequestEditorFn) (*ReadSlipPDFReply, error)
+
+	// ReadSlipPNGWithResponse The slip of a thermal printer, a pixel for each dot.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.png (the `ReadSlipPNG` operationId).
+	ReadSlipPNGWithResponse(ctx context.Context, cf CF, id ID, params *ReadSlipPNGParams, reqEditors ...RequestEditorFn) (*ReadSlipPNGReply, error)
+
 	// PayOnTheSpotWithResponse Always refused, with verbale.no_spot_payment.
 	//
 	// A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
@@ -10328,6 +11935,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/spot-payment (the `PayOnTheSpot` operationId).
 	PayOnTheSpotWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PayOnTheSpotReply, error)
+
+	// ReadVerbalePDFWithResponse The verbale as it is served, with its payment notice, to look at.
+	//
+	// As avviso.pdf. A violation without reduced payment has no notice.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/verbale.pdf (the `ReadVerbalePDF` operationId).
+	ReadVerbalePDFWithResponse(ctx context.Context, cf CF, id ID, params *ReadVerbalePDFParams, reqEditors ...RequestEditorFn) (*ReadVerbalePDFReply, error)
 
 	// ListWebhooksWithResponse The programs that are told what happens, and how they do.
 	//
@@ -12708,6 +14324,424 @@ func (r InviteOperatorReply) ContentType() string {
 	return ""
 }
 
+type ListPrintJobsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrintJobPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPrintJobsReply) GetJSON200() *PrintJobPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPrintJobsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPrintJobsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPrintJobsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPrintJobsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPrintJobsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartPrintJobReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PrintJob
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r StartPrintJobReply) GetJSON201() *PrintJob {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartPrintJobReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartPrintJobReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartPrintJobReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartPrintJobReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartPrintJobReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadPrintJobReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrintJob
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadPrintJobReply) GetJSON200() *PrintJob {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadPrintJobReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadPrintJobReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadPrintJobReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadPrintJobReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadPrintJobReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RerunPrintJobReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrintJob
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RerunPrintJobReply) GetJSON200() *PrintJob {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RerunPrintJobReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RerunPrintJobReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RerunPrintJobReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RerunPrintJobReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RerunPrintJobReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CancelPrintJobReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrintJob
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelPrintJobReply) GetJSON200() *PrintJob {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CancelPrintJobReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelPrintJobReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelPrintJobReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelPrintJobReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelPrintJobReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPrintItemsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrintItemPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPrintItemsReply) GetJSON200() *PrintItemPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPrintItemsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPrintItemsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPrintItemsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPrintItemsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPrintItemsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadPrintOutputReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadPrintOutputReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadPrintOutputReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadPrintOutputReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadPrintOutputReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadPrintOutputReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadPrintReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Print
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadPrintReply) GetJSON200() *Print {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadPrintReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadPrintReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadPrintReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadPrintReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadPrintReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PrintAgainReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PrintAgainReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PrintAgainReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PrintAgainReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PrintAgainReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PrintAgainReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRefundsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13038,6 +15072,47 @@ func (r RuleAppealReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RuleAppealReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadAvvisoReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadAvvisoReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadAvvisoReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadAvvisoReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadAvvisoReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadAvvisoReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13558,6 +15633,95 @@ func (r ReadPreavvisoReply) ContentType() string {
 	return ""
 }
 
+type ListPrintsReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PrintPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPrintsReply) GetJSON200() *PrintPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPrintsReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPrintsReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPrintsReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPrintsReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPrintsReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PrintVerbaleReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PrintVerbaleReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PrintVerbaleReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PrintVerbaleReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PrintVerbaleReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PrintVerbaleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListReceiptsReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13695,6 +15859,88 @@ func (r RecordVerbaleReply) ContentType() string {
 	return ""
 }
 
+type ReadSlipPDFReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadSlipPDFReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadSlipPDFReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadSlipPDFReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadSlipPDFReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadSlipPDFReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadSlipPNGReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadSlipPNGReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadSlipPNGReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadSlipPNGReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadSlipPNGReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadSlipPNGReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PayOnTheSpotReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13730,6 +15976,47 @@ func (r PayOnTheSpotReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PayOnTheSpotReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadVerbalePDFReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadVerbalePDFReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadVerbalePDFReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadVerbalePDFReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadVerbalePDFReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadVerbalePDFReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14656,7 +16943,10 @@ func (c *ClientWithResponses) ListDocumentsWithResponse(ctx context.Context, cf 
 //
 // catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 // wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
-// without pin keeps the one it had: PINs are hashed and never stored. Documents
+// without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
+// or JPEG; texts is one template of prints or an array of them (`preavviso template
+// show`); prints is JSON, what acts say of the office: contacts, privacy, office,
+// officer, signature, prefect, judge, not_served. Documents
 // are never changed: a new one gets the next n. The last one given again, for
 // the same day, is no new one.
 //
@@ -15167,6 +17457,151 @@ func (c *ClientWithResponses) InviteOperatorWithResponse(ctx context.Context, cf
 	return ParseInviteOperatorReply(rsp)
 }
 
+// ListPrintJobsWithResponse Print jobs, by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs (the `ListPrintJobs` operationId).
+func (c *ClientWithResponses) ListPrintJobsWithResponse(ctx context.Context, cf CF, params *ListPrintJobsParams, reqEditors ...RequestEditorFn) (*ListPrintJobsReply, error) {
+	rsp, err := c.ListPrintJobs(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPrintJobsReply(rsp)
+}
+
+// StartPrintJobWithBodyWithResponse Print many verbali into one file.
+//
+// Either verbali or filter says which; at most 10,000. For an avviso or a
+// verbale a filter takes what is recorded, not annulled and, unless it names a
+// state, not paid. What cannot be printed is left out, with a reason. The
+// caller makes the id; the same request gets the same job.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+func (c *ClientWithResponses) StartPrintJobWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error) {
+	rsp, err := c.StartPrintJobWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartPrintJobReply(rsp)
+}
+
+// StartPrintJobWithResponse Print many verbali into one file.
+//
+// Either verbali or filter says which; at most 10,000. For an avviso or a
+// verbale a filter takes what is recorded, not annulled and, unless it names a
+// state, not paid. What cannot be printed is left out, with a reason. The
+// caller makes the id; the same request gets the same job.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
+func (c *ClientWithResponses) StartPrintJobWithResponse(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error) {
+	rsp, err := c.StartPrintJob(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartPrintJobReply(rsp)
+}
+
+// ReadPrintJobWithResponse How far a job is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id} (the `ReadPrintJob` operationId).
+func (c *ClientWithResponses) ReadPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintJobReply, error) {
+	rsp, err := c.ReadPrintJob(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadPrintJobReply(rsp)
+}
+
+// RerunPrintJobWithResponse Make the output of an expired or failed job again, as it was.
+//
+// The acts that it printed come out byte for byte as they did; this is no new print of any.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
+func (c *ClientWithResponses) RerunPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RerunPrintJobReply, error) {
+	rsp, err := c.RerunPrintJob(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRerunPrintJobReply(rsp)
+}
+
+// CancelPrintJobWithResponse Stop a job. What it printed stays in the history.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
+func (c *ClientWithResponses) CancelPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*CancelPrintJobReply, error) {
+	rsp, err := c.CancelPrintJob(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelPrintJobReply(rsp)
+}
+
+// ListPrintItemsWithResponse The verbali of a job in their order, or those that were left out.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/items (the `ListPrintItems` operationId).
+func (c *ClientWithResponses) ListPrintItemsWithResponse(ctx context.Context, cf CF, id ID, params *ListPrintItemsParams, reqEditors ...RequestEditorFn) (*ListPrintItemsReply, error) {
+	rsp, err := c.ListPrintItems(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPrintItemsReply(rsp)
+}
+
+// ReadPrintOutputWithResponse What a job made. Kept for seven days.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
+func (c *ClientWithResponses) ReadPrintOutputWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintOutputReply, error) {
+	rsp, err := c.ReadPrintOutput(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadPrintOutputReply(rsp)
+}
+
+// ReadPrintWithResponse One print.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/prints/{id} (the `ReadPrint` operationId).
+func (c *ClientWithResponses) ReadPrintWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintReply, error) {
+	rsp, err := c.ReadPrint(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadPrintReply(rsp)
+}
+
+// PrintAgainWithResponse A print as it was, byte for byte, for evidence.
+//
+// With the creditor, texts and amounts of its day, and not marked. It is in the
+// history and is no new print. A paper to send is a new print of the verbale.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
+func (c *ClientWithResponses) PrintAgainWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PrintAgainReply, error) {
+	rsp, err := c.PrintAgain(ctx, cf, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePrintAgainReply(rsp)
+}
+
 // ListRefundsWithResponse Refunds by id.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -15325,6 +17760,23 @@ func (c *ClientWithResponses) RuleAppealWithResponse(ctx context.Context, cf CF,
 		return nil, err
 	}
 	return ParseRuleAppealReply(rsp)
+}
+
+// ReadAvvisoWithResponse The pagoPA payment notice of a recorded verbale, to look at.
+//
+// As it would be printed now: refused while the amount is not the one that
+// PiemontePAY has confirmed. Nothing is counted as printed; that somebody
+// looked is in the history. To print it, POST to prints.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf (the `ReadAvviso` operationId).
+func (c *ClientWithResponses) ReadAvvisoWithResponse(ctx context.Context, cf CF, id ID, params *ReadAvvisoParams, reqEditors ...RequestEditorFn) (*ReadAvvisoReply, error) {
+	rsp, err := c.ReadAvviso(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadAvvisoReply(rsp)
 }
 
 // UndoCancellationWithResponse Take a cancellation back that PiemontePAY has not heard of, or the request for one.
@@ -15547,6 +17999,51 @@ func (c *ClientWithResponses) ReadPreavvisoWithResponse(ctx context.Context, cf 
 	return ParseReadPreavvisoReply(rsp)
 }
 
+// ListPrintsWithResponse What was printed of a verbale, by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/prints (the `ListPrints` operationId).
+func (c *ClientWithResponses) ListPrintsWithResponse(ctx context.Context, cf CF, id ID, params *ListPrintsParams, reqEditors ...RequestEditorFn) (*ListPrintsReply, error) {
+	rsp, err := c.ListPrints(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPrintsReply(rsp)
+}
+
+// PrintVerbaleWithBodyWithResponse Print a paper of a verbale.
+//
+// The caller makes the id; repeating the request gives the same bytes. From
+// the second print of the same paper on it says «ristampa».
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+func (c *ClientWithResponses) PrintVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error) {
+	rsp, err := c.PrintVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePrintVerbaleReply(rsp)
+}
+
+// PrintVerbaleWithResponse Print a paper of a verbale.
+//
+// The caller makes the id; repeating the request gives the same bytes. From
+// the second print of the same paper on it says «ristampa».
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
+func (c *ClientWithResponses) PrintVerbaleWithResponse(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error) {
+	rsp, err := c.PrintVerbale(ctx, cf, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePrintVerbaleReply(rsp)
+}
+
 // ListReceiptsWithResponse The ricevute telematiche of a verbale's codes.
 //
 // A receipt is evidence of an attempt to pay, and may be negative; most
@@ -15610,6 +18107,32 @@ func (c *ClientWithResponses) RecordVerbaleWithResponse(ctx context.Context, cf 
 	return ParseRecordVerbaleReply(rsp)
 }
 
+// ReadSlipPDFWithResponse The slip of a thermal printer as a page of its own size.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.pdf (the `ReadSlipPDF` operationId).
+func (c *ClientWithResponses) ReadSlipPDFWithResponse(ctx context.Context, cf CF, id ID, params *ReadSlipPDFParams, reqEditors ...RequestEditorFn) (*ReadSlipPDFReply, error) {
+	rsp, err := c.ReadSlipPDF(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadSlipPDFReply(rsp)
+}
+
+// ReadSlipPNGWithResponse The slip of a thermal printer, a pixel for each dot.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/slip.png (the `ReadSlipPNG` operationId).
+func (c *ClientWithResponses) ReadSlipPNGWithResponse(ctx context.Context, cf CF, id ID, params *ReadSlipPNGParams, reqEditors ...RequestEditorFn) (*ReadSlipPNGReply, error) {
+	rsp, err := c.ReadSlipPNG(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadSlipPNGReply(rsp)
+}
+
 // PayOnTheSpotWithResponse Always refused, with verbale.no_spot_payment.
 //
 // A preavviso is never paid into a warden's hands: art. 202 c. 2-bis CdS is for
@@ -15625,6 +18148,21 @@ func (c *ClientWithResponses) PayOnTheSpotWithResponse(ctx context.Context, cf C
 		return nil, err
 	}
 	return ParsePayOnTheSpotReply(rsp)
+}
+
+// ReadVerbalePDFWithResponse The verbale as it is served, with its payment notice, to look at.
+//
+// As avviso.pdf. A violation without reduced payment has no notice.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/verbale.pdf (the `ReadVerbalePDF` operationId).
+func (c *ClientWithResponses) ReadVerbalePDFWithResponse(ctx context.Context, cf CF, id ID, params *ReadVerbalePDFParams, reqEditors ...RequestEditorFn) (*ReadVerbalePDFReply, error) {
+	rsp, err := c.ReadVerbalePDF(ctx, cf, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadVerbalePDFReply(rsp)
 }
 
 // ListWebhooksWithResponse The programs that are told what happens, and how they do.
@@ -17402,6 +19940,289 @@ func ParseInviteOperatorReply(rsp *http.Response) (*InviteOperatorReply, error) 
 	return response, nil
 }
 
+// ParseListPrintJobsReply parses an HTTP response from a ListPrintJobsWithResponse call
+func ParseListPrintJobsReply(rsp *http.Response) (*ListPrintJobsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPrintJobsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrintJobPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartPrintJobReply parses an HTTP response from a StartPrintJobWithResponse call
+func ParseStartPrintJobReply(rsp *http.Response) (*StartPrintJobReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartPrintJobReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PrintJob
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadPrintJobReply parses an HTTP response from a ReadPrintJobWithResponse call
+func ParseReadPrintJobReply(rsp *http.Response) (*ReadPrintJobReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadPrintJobReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrintJob
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRerunPrintJobReply parses an HTTP response from a RerunPrintJobWithResponse call
+func ParseRerunPrintJobReply(rsp *http.Response) (*RerunPrintJobReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RerunPrintJobReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrintJob
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelPrintJobReply parses an HTTP response from a CancelPrintJobWithResponse call
+func ParseCancelPrintJobReply(rsp *http.Response) (*CancelPrintJobReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelPrintJobReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrintJob
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPrintItemsReply parses an HTTP response from a ListPrintItemsWithResponse call
+func ParseListPrintItemsReply(rsp *http.Response) (*ListPrintItemsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPrintItemsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrintItemPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadPrintOutputReply parses an HTTP response from a ReadPrintOutputWithResponse call
+func ParseReadPrintOutputReply(rsp *http.Response) (*ReadPrintOutputReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadPrintOutputReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadPrintReply parses an HTTP response from a ReadPrintWithResponse call
+func ParseReadPrintReply(rsp *http.Response) (*ReadPrintReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadPrintReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Print
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePrintAgainReply parses an HTTP response from a PrintAgainWithResponse call
+func ParsePrintAgainReply(rsp *http.Response) (*PrintAgainReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PrintAgainReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListRefundsReply parses an HTTP response from a ListRefundsWithResponse call
 func ParseListRefundsReply(rsp *http.Response) (*ListRefundsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17621,6 +20442,32 @@ func ParseRuleAppealReply(rsp *http.Response) (*RuleAppealReply, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadAvvisoReply parses an HTTP response from a ReadAvvisoWithResponse call
+func ParseReadAvvisoReply(rsp *http.Response) (*ReadAvvisoReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadAvvisoReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -17982,6 +20829,65 @@ func ParseReadPreavvisoReply(rsp *http.Response) (*ReadPreavvisoReply, error) {
 	return response, nil
 }
 
+// ParseListPrintsReply parses an HTTP response from a ListPrintsWithResponse call
+func ParseListPrintsReply(rsp *http.Response) (*ListPrintsReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPrintsReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PrintPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePrintVerbaleReply parses an HTTP response from a PrintVerbaleWithResponse call
+func ParsePrintVerbaleReply(rsp *http.Response) (*PrintVerbaleReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PrintVerbaleReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListReceiptsReply parses an HTTP response from a ListReceiptsWithResponse call
 func ParseListReceiptsReply(rsp *http.Response) (*ListReceiptsReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18074,6 +20980,58 @@ func ParseRecordVerbaleReply(rsp *http.Response) (*RecordVerbaleReply, error) {
 	return response, nil
 }
 
+// ParseReadSlipPDFReply parses an HTTP response from a ReadSlipPDFWithResponse call
+func ParseReadSlipPDFReply(rsp *http.Response) (*ReadSlipPDFReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadSlipPDFReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadSlipPNGReply parses an HTTP response from a ReadSlipPNGWithResponse call
+func ParseReadSlipPNGReply(rsp *http.Response) (*ReadSlipPNGReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadSlipPNGReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParsePayOnTheSpotReply parses an HTTP response from a PayOnTheSpotWithResponse call
 func ParsePayOnTheSpotReply(rsp *http.Response) (*PayOnTheSpotReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18083,6 +21041,32 @@ func ParsePayOnTheSpotReply(rsp *http.Response) (*PayOnTheSpotReply, error) {
 	}
 
 	response := &PayOnTheSpotReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadVerbalePDFReply parses an HTTP response from a ReadVerbalePDFWithResponse call
+func ParseReadVerbalePDFReply(rsp *http.Response) (*ReadVerbalePDFReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadVerbalePDFReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

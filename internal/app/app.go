@@ -124,7 +124,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	}{
 		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
 			Log: d.Log, Now: d.Now, Random: d.Random, Limits: limits(cfg, cfg.DeviceRate), Registry: c.registry, Pool: c.pool, Verbali: c.verbali,
-			Photos: c.photos, Feedback: c.feedback, Shifts: c.documents, Stopping: a.stopping})},
+			Prints: c.prints, Photos: c.photos, Feedback: c.feedback, Shifts: c.documents, Stopping: a.stopping})},
 		{"api", cfg.APIListen, ours, api.New(api.Config{
 			Log:           d.Log,
 			Now:           d.Now,
@@ -146,7 +146,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 			Webhooks:      c.webhooks,
 			Messages:      c.inbox,
 			Discrepancies: troubles{st},
-			Printer:       printer{},
+			Prints:        c.prints,
 			Worklist:      c.worklist,
 			Money:         c.payments,
 			Exports:       c.exports,

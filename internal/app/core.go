@@ -20,8 +20,10 @@ import (
 	"preavviso/internal/photos"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
+	"preavviso/internal/prints"
 	"preavviso/internal/receipts"
 	"preavviso/internal/registry"
+	"preavviso/internal/spool"
 	"preavviso/internal/store"
 	"preavviso/internal/verbali"
 	"preavviso/internal/webhooks"
@@ -47,6 +49,18 @@ const forgetEvery = time.Hour
 // after a month.
 const photosEvery = time.Hour
 
+// printsEvery is how often print jobs are looked for that nobody nudged about: those
+// of before a restart, and outputs that are over.
+const printsEvery = time.Minute
+
+// spoolDir is where the outputs of print jobs are kept.
+func spoolDir(cfg config.Service) string {
+	if cfg.Spool != "" {
+		return cfg.Spool
+	}
+	return cfg.Data + ".spool"
+}
+
 // core is the service without its sockets: the use cases, the loops that work
 // between them and what answers PiemontePAY.
 type core struct {
@@ -61,6 +75,7 @@ type core struct {
 	inbox    *inbox.Inbox
 
 	documents *documents.Documents
+	prints    *prints.Prints
 	photos    *photos.Photos
 	feedback  *feedback.Feedback
 
@@ -75,7 +90,7 @@ type core struct {
 // newCore is where the use cases meet: one leaves a fact, and nudges the loop
 // that works on it.
 func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gateway, callers dispatch.Positions, from ppay.ListenerConfig, hooks webhooks.Sender) core {
-	var submit, replenish, work, tell *loop.Loop
+	var submit, replenish, work, tell, printing *loop.Loop
 	bell := &feedback.Bell{} // what a handheld hears of changes here, or in a round of a loop
 	c := core{
 		registry: registry.New(st, d.Now, d.Random),
@@ -86,6 +101,7 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		receipts: receipts.New(st),
 
 		documents: newDocuments(st, d),
+		prints:    prints.New(st, spool.New(spoolDir(cfg)), d.Now, d.Random, func() { printing.Nudge() }),
 		photos:    photos.New(st, d.Now),
 		feedback:  feedback.New(st, d.Now, refusal, bell),
 		webhooks:  webhooks.New(st, hooks, d.Now, d.Random, func() { tell.Nudge() }),
@@ -132,7 +148,9 @@ func newCore(cfg config.Service, d Deps, st store.Store, gateway dispatch.Gatewa
 		return more, err
 	})
 	tell = loop.New("webhooks", webhookEvery, d.Log, c.webhooks.Deliver)
+	printing = loop.New("prints", printsEvery, d.Log, c.prints.Run)
 	c.loops = []*loop.Loop{
+		printing,
 		replenish,
 		submit,
 		work,

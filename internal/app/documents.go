@@ -6,6 +6,7 @@ import (
 	"preavviso/internal/documents"
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
+	"preavviso/internal/prints"
 	"preavviso/internal/store"
 	"preavviso/internal/texts"
 )
@@ -14,9 +15,21 @@ import (
 // know.
 func newDocuments(st store.Store, d Deps) *documents.Documents {
 	return documents.New(documents.Config{Store: st, Now: d.Now, Random: d.Random,
-		Checks:    map[multe.DocumentKind]documents.Check{},
+		Checks: map[multe.DocumentKind]documents.Check{
+			multe.DocumentTexts:    checked(prints.CheckTexts),
+			multe.DocumentLogo:     checked(prints.CheckLogo),
+			multe.DocumentSettings: checked(prints.CheckSettings),
+		},
 		SlipTexts: slipTexts,
 	})
+}
+
+// checked makes a check of package prints one of package documents.
+func checked(check func([]byte) ([]byte, string, error)) documents.Check {
+	return func(body []byte) (documents.Checked, error) {
+		kept, mediaType, err := check(body)
+		return documents.Checked{Type: mediaType, Body: kept}, err
+	}
 }
 
 // slipTexts returns the words of a slip printed on a day.
@@ -25,8 +38,10 @@ func slipTexts(custom []byte, day multe.Day) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading our texts: %w", err)
 	}
-	if t, err := texts.Parse(custom); err == nil && t.Document == texts.Slip {
-		set = set.With(t)
+	if custom != nil {
+		if set, err = set.Own(custom, day.Start()); err != nil {
+			return nil, fmt.Errorf("reading the creditor's texts: %w", err)
+		}
 	}
 	t, err := set.On(texts.Slip, texts.Italian, day.Start())
 	if err != nil {

@@ -29,7 +29,8 @@ const (
 		" internal/documents" +
 		" internal/worklist internal/exports internal/owners internal/visure" +
 		" internal/webhooks" +
-		" internal/photos internal/feedback"
+		" internal/photos internal/feedback" +
+		" internal/prints internal/escpos internal/texts pdf"
 )
 
 // arrows is, for every package of this module, which others its code may import.
@@ -60,6 +61,7 @@ var arrows = map[string]string{
 	"internal/webhooks":  useCase,
 	"internal/photos":    useCase,
 	"internal/feedback":  useCase,
+	"internal/prints":    useCase + " internal/texts pdf", // the one use case whose outcome is paper (ADR 40)
 	"internal/loop":      "",
 
 	// Adapters never import use cases, nor each other.
@@ -68,6 +70,7 @@ var arrows = map[string]string{
 	"internal/store/storetest":        useCase,
 	"internal/ppay":                   "internal/fault internal/multe internal/avviso wsdl/epaywso",
 	"internal/ppay/interop":           "", // tests only
+	"internal/spool":                  "internal/fault internal/prints",
 	"internal/portal":                 "internal/fault internal/multe internal/avviso",
 	"internal/ppay/rest":              "internal/fault internal/multe internal/avviso internal/ppay",
 	"internal/ppay/ppaysim":           "internal/fault internal/avviso wsdl wsdl/epaywso", // a stranger to our domain: it must not share our mistakes
@@ -96,7 +99,7 @@ var arrows = map[string]string{
 	// The top.
 	"internal/config":  "internal/fault internal/multe",
 	"internal/app":     anyone,
-	"internal/certify": "firmware-api internal/avviso internal/documents internal/feedback internal/multe internal/photos internal/pool internal/registry internal/store internal/store/boltstore internal/verbali",
+	"internal/certify": "firmware-api internal/avviso internal/documents internal/feedback internal/multe internal/photos internal/prints internal/pool internal/registry internal/store internal/store/boltstore internal/verbali",
 	"internal/demo":    "internal/app internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim firmware-api/client",
 	"cmd/preavviso":    "internal/certify internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
 	"cmd/ppaysim":      "internal/ppay/ppaysim internal/config internal/fault",
@@ -134,7 +137,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/photos internal/feedback internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/prints internal/photos internal/feedback internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

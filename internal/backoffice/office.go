@@ -102,9 +102,9 @@ type Worklist interface {
 	Close(ctx context.Context, by string, c multe.CreditorID, id string, o multe.WorkOutcome, note string) (multe.Discrepancy, error)
 }
 
-// Printer draws a preavviso as the handheld printed it, as a PDF.
+// Printer draws papers of acts as PDF, to be looked at; package prints does it.
 type Printer interface {
-	Preavviso(c multe.Creditor, v multe.Verbale, k multe.Code) ([]byte, error)
+	Look(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, kind multe.PrintKind, language string) ([]byte, error)
 }
 
 // desk is what the pages keep in memory. All of it can be lost.

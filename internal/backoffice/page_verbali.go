@@ -424,22 +424,14 @@ func (s *server) afterCancel(c *gin.Context, err error, value, done string) {
 // slipPDF serves GET /verbale/:id/preavviso.pdf.
 func (s *server) slipPDF(c *gin.Context) {
 	w, id := who(c), multe.VerbaleID(c.Param("id"))
-	var cr multe.Creditor
 	var v multe.Verbale
-	var k multe.Code
 	if !s.look(c, func(r store.Reader) (err error) {
-		if cr, err = r.Creditor(w.Creditor); err != nil {
-			return err
-		}
-		if v, err = r.Verbale(w.Creditor, id); err != nil {
-			return noVerbale(err)
-		}
-		k, err = r.Code(w.Creditor, v.Slip.Position)
-		return err
+		v, err = r.Verbale(w.Creditor, id)
+		return noVerbale(err)
 	}) || !s.seen(c, "preavviso", string(id), v.Slip.Position) {
 		return
 	}
-	pdf, err := s.Printer.Preavviso(cr, v, k)
+	pdf, err := s.Printer.Look(c, w.Actor(), w.Creditor, id, multe.PrintPreavviso, "")
 	if err != nil {
 		s.fail(c, err)
 		return

@@ -19,6 +19,7 @@ import (
 	"preavviso/internal/multe"
 	"preavviso/internal/photos"
 	"preavviso/internal/pool"
+	"preavviso/internal/prints"
 	"preavviso/internal/registry"
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
@@ -84,7 +85,8 @@ func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.skew.L
 func (s *service) restart() {
 	var h http.Handler = firmwareapi.New(firmwareapi.Config{Log: s.log, Random: rand.Reader, Now: s.now,
 		Registry: s.registry, Pool: s.pool, Verbali: s.verbali, Photos: photos.New(s.store, s.now),
-		Feedback: feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{}), Shifts: s.shifts})
+		Feedback: feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{}), Shifts: s.shifts,
+		Prints: prints.New(s.store, nil, s.now, rand.Reader, nil)}) // slips only: nobody starts a job here
 	s.handler.Store(&h)
 }
 

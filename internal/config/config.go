@@ -30,7 +30,8 @@ import (
 // Service is what `preavviso serve` can be told. Every option added later has a
 // default that keeps the old behaviour.
 type Service struct {
-	Data string // the bbolt file
+	Data  string // the bbolt file
+	Spool string // folder of the outputs of print jobs; "" is Data and ".spool"
 
 	FirmwareListen string // host:port of the handhelds' API
 	APIListen      string // host:port of the back office's API
@@ -139,6 +140,7 @@ func flags(name string) (*ff.FlagSet, *Service) {
 	shared(fs, &s)
 	fs.StringLong("config", "", "file of options, one \"name = value\" a line")
 	fs.StringVar(&s.Data, 0, "data", "preavviso.db", "database file")
+	fs.StringVar(&s.Spool, 0, "spool", "", "folder of the outputs of print jobs; beside the database file if not named")
 	fs.StringVar(&s.FirmwareListen, 0, "firmware-listen", "127.0.0.1:8081", "address of the handhelds' API")
 	fs.StringVar(&s.APIListen, 0, "api-listen", "127.0.0.1:8082", "address of the back office's API")
 	fs.StringVar(&s.SOAPListen, 0, "soap-listen", "127.0.0.1:8083", "address where PiemontePAY calls us")

@@ -1,6 +1,7 @@
 package multe
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"time"
@@ -56,7 +57,7 @@ type PrintFilter struct {
 	State        VerbaleState `json:",omitzero"`
 	From         Day          `json:",omitzero"` // day of the violation
 	To           Day          `json:",omitzero"`
-	FromRegister string       `json:",omitzero"` // inclusive, as texts compare
+	FromRegister string       `json:",omitzero"` // inclusive, as CompareRegister has it
 	ToRegister   string       `json:",omitzero"`
 	Unprinted    bool         `json:",omitzero"` // only those of which this paper was never printed
 }
@@ -71,8 +72,8 @@ func (f PrintFilter) Selects(v Verbale) bool {
 	case f.State != "" && v.State != f.State,
 		!f.From.IsZero() && day.Compare(f.From) < 0,
 		!f.To.IsZero() && day.Compare(f.To) > 0,
-		f.FromRegister != "" && register < f.FromRegister,
-		f.ToRegister != "" && (register == "" || register > f.ToRegister):
+		f.FromRegister != "" && (register == "" || CompareRegister(register, f.FromRegister) < 0),
+		f.ToRegister != "" && (register == "" || CompareRegister(register, f.ToRegister) > 0):
 		return false
 	}
 	return true
@@ -275,4 +276,39 @@ func ValidPrint(kind PrintKind, language string) error {
 		return fault.New(fault.Invalid, "print.bad_language", "La seconda lingua dell'avviso può essere inglese, francese, tedesco o sloveno.")
 	}
 	return nil
+}
+
+// CompareRegister compares register numbers as people do: 9 comes before 10.
+func CompareRegister(a, b string) int {
+	for a != "" && b != "" {
+		da, db := leadingDigits(a), leadingDigits(b)
+		if da == 0 || db == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		na, nb := trimZeros(a[:da]), trimZeros(b[:db])
+		if c := cmp.Or(cmp.Compare(len(na), len(nb)), cmp.Compare(na, nb)); c != 0 {
+			return c
+		}
+		a, b = a[da:], b[db:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func leadingDigits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+func trimZeros(s string) string {
+	for len(s) > 1 && s[0] == '0' {
+		s = s[1:]
+	}
+	return s
 }

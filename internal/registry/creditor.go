@@ -35,7 +35,7 @@ func (r *Registry) ChangeCreditor(ctx context.Context, actor string, c multe.Cre
 			return fault.New(fault.Conflict, "creditor.changed", "Le impostazioni dell'ente sono cambiate nel frattempo: rileggerle e riprovare.")
 		}
 		next.Version, next.Changed = old.Version+1, at
-		if err := tx.PutCreditor(next); err != nil {
+		if err := store.SaveCreditor(tx, next, actor, next.Changed); err != nil {
 			return err
 		}
 		return tx.AppendAudit(multe.AuditEntry{Creditor: c.ID, At: at, Actor: actor, Action: "creditor.changed", Subject: string(c.ID)})

@@ -33,8 +33,10 @@ import (
 	"preavviso/internal/photos"
 	"preavviso/internal/pool"
 	"preavviso/internal/ppay"
+	"preavviso/internal/prints"
 	"preavviso/internal/receipts"
 	"preavviso/internal/registry"
+	"preavviso/internal/spool"
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
 	"preavviso/internal/verbali"
@@ -66,6 +68,7 @@ type World struct {
 	Owners   *owners.Owners
 
 	Documents *documents.Documents
+	Prints    *prints.Prints
 
 	Photos   *photos.Photos
 	Feedback *feedback.Feedback
@@ -106,6 +109,7 @@ func New(t testing.TB) *World {
 	w.Payments = payments.New(s, w.Now)
 	w.Flussi = flussi.New(s, w.Now, flussi.DefaultDays)
 	w.Receipts = receipts.New(s)
+	w.Prints = prints.New(s, spool.New(filepath.Join(t.TempDir(), "spool")), w.Now, w.Random, nudge)
 	w.Photos = photos.New(s, w.Now)
 	w.Bell = &feedback.Bell{}
 	w.Feedback = feedback.New(s, w.Now, func(string) string { return "" }, w.Bell)
