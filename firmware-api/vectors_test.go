@@ -30,6 +30,7 @@ type vector struct {
 		Request struct {
 			Method, Path, Token string
 			Body                json.RawMessage
+			Bytes               []byte // in place of a JSON body
 		}
 		Response struct {
 			Status  int
@@ -54,6 +55,7 @@ func TestVectors(t *testing.T) {
 	vars := map[string]string{
 		"code": code, "now": w.Now().Format(time.RFC3339), "day5": today.Plus(5).String(), "day60": today.Plus(60).String(),
 		"lease": w.ID(t), "verbale": w.ID(t), "other": w.ID(t), "return": w.ID(t),
+		"photo": w.ID(t), "photo2": w.ID(t), "photo3": w.ID(t),
 	}
 	files, err := filepath.Glob("testdata/vectors/*.json")
 	if err != nil || len(files) == 0 {
@@ -77,8 +79,12 @@ func TestVectors(t *testing.T) {
 				happen(t, w, api, e.Event, vars)
 				continue
 			}
-			a := client.Do(t, webtest.Request{
-				Method: e.Request.Method, Path: fill(e.Request.Path, vars), Token: fill(e.Request.Token, vars), Body: fill(string(e.Request.Body), vars)})
+			request := webtest.Request{
+				Method: e.Request.Method, Path: fill(e.Request.Path, vars), Token: fill(e.Request.Token, vars), Body: fill(string(e.Request.Body), vars)}
+			if e.Request.Bytes != nil {
+				request.Body, request.Type = string(e.Request.Bytes), "application/octet-stream"
+			}
+			a := client.Do(t, request)
 			var want, got any
 			if err := json.Unmarshal(e.Response.Body, &want); err != nil {
 				t.Fatalf("%s: %v", file, err)

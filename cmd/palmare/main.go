@@ -34,6 +34,7 @@ const usage = `palmare: un palmare simulato.
   palmare enrol  --server URL --code CODICE   lo stesso, a mano
   palmare lease  [--want N]                   prende N codici, o quanti decide il servizio
   palmare issue  --plate TARGA [--place …]    scrive un preavviso (in carta/)
+  palmare hear                               dice che cosa fa sapere il servizio
   palmare sync                                trasmette ciò che manca
   palmare return                              restituisce i codici non stampati
   palmare status                              dice che cosa ha
@@ -47,6 +48,7 @@ type options struct {
 	qr, pin              string
 	want, slips          int
 	plate, place, warden string
+	photo                string
 	offline              time.Duration
 	rate                 float64
 	seed                 uint64
@@ -75,6 +77,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.IntVar(&o.want, "want", 0, "`codici` da prendere; 0: decide il servizio")
 	fs.StringVar(&o.plate, "plate", "", "`targa`")
 	fs.StringVar(&o.place, "place", "Via Roma, fronte civico 12", "`luogo`")
+	fs.StringVar(&o.photo, "photo", "", "`file` JPEG, foto del preavviso")
 	fs.StringVar(&o.warden, "warden", "M042", "`matricola`")
 	fs.IntVar(&o.slips, "slips", 50, "`preavvisi` del turno")
 	fs.DurationVar(&o.offline, "offline", 6*time.Hour, "`durata` del turno senza rete")
@@ -99,7 +102,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 var commands = map[string]func(options, io.Writer) error{
-	"enrol": enrol, "lease": lease, "issue": issue, "sync": syncNow, "return": giveBack, "status": status, "shift": playShift,
+	"enrol": enrol, "lease": lease, "issue": issue, "sync": syncNow, "return": giveBack, "status": status, "hear": hear, "shift": playShift,
 }
 
 // open opens the device of a folder. The address of the service is kept beside it,
@@ -180,6 +183,9 @@ func issue(o options, w io.Writer) error {
 		if _, err := d.SyncShift(); err != nil && d.Shift() == "" {
 			fmt.Fprintf(w, "senza catalogo: %v\n", err)
 		}
+		if d.Seen(o.plate, o.place) { // this process knows its own slips only; an app that goes on knows the town's
+			fmt.Fprintln(w, "attenzione: questa targa ha già un preavviso di questa via; controllare il parabrezza")
+		}
 		text, err := draft(d, o.plate, o.place, o.warden, false)
 		if err != nil {
 			return err
@@ -193,7 +199,26 @@ func issue(o options, w io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(w, "stampato %s\n", path)
-		return d.Printed(id)
+		if err := d.Printed(id); err != nil || o.photo == "" {
+			return err
+		}
+		file, err := os.ReadFile(o.photo)
+		if err != nil {
+			return err
+		}
+		_, err = d.AddPhoto(id, file)
+		return err
+	})
+}
+
+// hear prints what the service tells, as it is, and confirms no message: that is
+// for a warden.
+func hear(o options, w io.Writer) error {
+	return with(o, func(d *client.Device) error {
+		return d.Hear(func(page string) error {
+			_, err := fmt.Fprint(w, page)
+			return err
+		})
 	})
 }
 

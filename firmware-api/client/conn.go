@@ -120,6 +120,7 @@ type Refusal struct {
 	Detail     string // Italian, to be shown
 	Trace      string
 	RetryAfter int // seconds; 0 if the service did not say
+	Offset     int // with photo.wrong_offset: where the photo goes on
 }
 
 func (r *Refusal) Error() string {
@@ -128,7 +129,7 @@ func (r *Refusal) Error() string {
 
 // Temporary reports whether the same request may succeed later.
 func (r *Refusal) Temporary() bool {
-	return r.Status >= 500 || r.Status == http.StatusTooManyRequests || r.Code == "pool.empty" || r.Code == ""
+	return r.Status >= 500 || r.Status == http.StatusTooManyRequests || r.Code == "pool.empty" || r.Code == "photo.too_many_open" || r.Code == ""
 }
 
 // tries is how often a request is signed at once: for the challenge and for the
@@ -139,66 +140,87 @@ const tries = 4
 // Another answer is a *Refusal; any other error says that nobody knows whether the
 // request arrived.
 func (c *Conn) Do(method, path string, body []byte) ([]byte, error) {
-	answer, _, err := c.do(method, path, body, "")
-	return answer, err
+	a, err := c.do(outgoing{method: method, path: path, kind: kindJSON, body: body})
+	return a.body, err
 }
 
 // fetch reads what is at path, unless it is what etag names: then it returns nil.
 func (c *Conn) fetch(path, etag string) (answer []byte, tag string, err error) {
-	return c.do(http.MethodGet, path, nil, etag)
+	a, err := c.do(outgoing{method: http.MethodGet, path: path, tag: etag})
+	return a.body, a.tag, err
 }
 
-func (c *Conn) do(method, path string, body []byte, etag string) (answer []byte, tag string, err error) {
+// What a body may be.
+const (
+	kindJSON  = "application/json"
+	kindBytes = "application/octet-stream"
+)
+
+// outgoing is a request to be signed.
+type outgoing struct {
+	method, path string
+	kind         string // of the body
+	body         []byte // nil: none
+	tag          string // of the answer that is known already; "" is none
+}
+
+// incoming is a good answer.
+type incoming struct {
+	body []byte
+	tag  string // "" if it has none
+	same bool   // what is known already is still true; there is no body
+}
+
+func (c *Conn) do(o outgoing) (incoming, error) {
 	for try := 1; ; try++ {
-		answer, tag, again, err := c.once(method, path, body, etag)
+		answer, again, err := c.once(o)
 		if !again || try == tries {
-			return answer, tag, err
+			return answer, err
 		}
 	}
 }
 
 // once makes a request. again says that c has learnt how to sign it better.
-func (c *Conn) once(method, path string, body []byte, etag string) (answer []byte, tag string, again bool, err error) {
-	req, err := c.Request(method, path, body)
+func (c *Conn) once(o outgoing) (_ incoming, again bool, err error) {
+	req, err := c.request(o)
 	if err != nil {
-		return nil, "", false, err
-	}
-	if etag != "" {
-		req.Header.Set("If-None-Match", etag)
+		return incoming{}, false, err
 	}
 	sent := c.now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, "", false, fmt.Errorf("client: %w", err)
+		return incoming{}, false, fmt.Errorf("client: %w", err)
 	}
 	defer resp.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, "", false, fmt.Errorf("client: %w", err)
+		return incoming{}, false, fmt.Errorf("client: %w", err)
 	}
-	if tag = resp.Header.Get("ETag"); resp.StatusCode == http.StatusNotModified && etag != "" && tag == etag {
-		return nil, tag, false, nil
+	tag := resp.Header.Get("ETag")
+	if o.tag != "" && tag == o.tag && resp.StatusCode == http.StatusNotModified {
+		return incoming{tag: tag, same: true}, false, nil
 	}
 	// A guest network answers 200 with a page of its own: who looks at the status
 	// alone takes it for a receipt, and forgets a slip that nobody has.
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	ok := resp.StatusCode/100 == 2
-	if ok && kind != "application/json" {
-		return nil, "", false, fmt.Errorf("client: %d with %q is not the service's answer", resp.StatusCode, kind)
+	if ok && kind != kindJSON {
+		return incoming{}, false, fmt.Errorf("client: %d with %q is not the service's answer", resp.StatusCode, kind)
 	}
 	middle := sent.Add(c.now().Sub(sent) / 2)
 	if ok || kind == "application/problem+json" {
 		c.learn(resp.Header, middle)
 	}
 	if ok {
-		return answer, tag, false, nil
+		return incoming{body: answer, tag: tag}, false, nil
 	}
 	var p struct {
 		Code, Detail, Trace, Challenge string
 		ServerTime                     time.Time `json:"server_time"`
+		Offset                         int
 	}
 	_ = json.Unmarshal(answer, &p) // an answer of some proxy has no code
-	r := &Refusal{Status: resp.StatusCode, Code: p.Code, Detail: p.Detail, Trace: p.Trace, RetryAfter: c.retryAfter(resp.Header)}
+	r := &Refusal{Status: resp.StatusCode, Code: p.Code, Detail: p.Detail, Trace: p.Trace, RetryAfter: c.retryAfter(resp.Header), Offset: p.Offset}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch p.Code {
@@ -212,7 +234,7 @@ func (c *Conn) once(method, path string, body []byte, etag string) (answer []byt
 	case "auth.replayed":
 		again = true // the network delivered it twice; the first may have been lost
 	}
-	return nil, "", again, r
+	return incoming{}, again, r
 }
 
 // retryAfter reads Retry-After in both its forms (RFC 9110 §10.2.3), in seconds;
@@ -245,23 +267,30 @@ func (c *Conn) learn(h http.Header, middle time.Time) {
 
 // Request returns a signed request.
 func (c *Conn) Request(method, path string, body []byte) (*http.Request, error) {
+	return c.request(outgoing{method: method, path: path, kind: kindJSON, body: body})
+}
+
+func (c *Conn) request(o outgoing) (*http.Request, error) {
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return nil, err
 	}
-	u, err := c.base.Parse(path)
+	u, err := c.base.Parse(o.path)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequest(method, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequest(o.method, u.String(), bytes.NewReader(o.body))
 	if err != nil {
 		return nil, err
 	}
 	// The device's own clock, not corrected: see clock_skew_ms of a slip.
 	req.Header.Set("Date", c.now().UTC().Format(http.TimeFormat))
-	if body != nil {
-		sum := sha256.Sum256(body)
-		req.Header.Set("Content-Type", "application/json")
+	if o.tag != "" {
+		req.Header.Set("If-None-Match", o.tag)
+	}
+	if o.body != nil {
+		sum := sha256.Sum256(o.body)
+		req.Header.Set("Content-Type", o.kind)
 		req.Header.Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum[:])+":")
 	}
 	created := c.Now().Unix()

@@ -49,6 +49,9 @@ type Device struct {
 	kept    keptShift
 	shift   *shift // of kept; nil if there is none
 
+	sightings    sightings // where slips were left lately, as the service last said
+	sightingsTag string
+
 	network sync.Mutex // one conversation at a time
 	single  bool       // the service takes no batches; network guards it
 
@@ -91,12 +94,16 @@ func OpenWith(dir, server string, s Signer) (*Device, error) {
 	if err := d.loadShift(); err != nil {
 		return nil, errors.Join(err, journal.close())
 	}
-	return d, d.compact()
+	return d, errors.Join(d.sweepPhotos(), d.compact())
 }
 
 // Forget puts a damaged journal out of the way, as journal.damaged. The device must
-// then be enrolled again, or [Device.Recover]; what it held becomes suspect.
+// then be enrolled again, or [Device.Recover]; what it held becomes suspect. The
+// photos are put out of the way too, as photos.damaged.
 func Forget(dir string) error {
+	if err := os.Rename(filepath.Join(dir, "photos"), filepath.Join(dir, "photos.damaged")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return os.Rename(filepath.Join(dir, "journal"), filepath.Join(dir, "journal.damaged"))
 }
 
@@ -527,7 +534,7 @@ func (d *Device) Sync() error {
 	if err := d.freshen(); err != nil {
 		return err
 	}
-	for _, task := range []func() (done bool, err error){d.uploadBatch, d.upload, d.report, d.giveBack} {
+	for _, task := range []func() (done bool, err error){d.uploadBatch, d.upload, d.report, d.giveBack, d.sendPhoto} {
 		for {
 			done, err := task()
 			if err != nil {
@@ -663,11 +670,16 @@ func final(err error) (no *Refusal, wrong bool, _ error) {
 
 // call makes a request until it is answered, some times. d.network must be held.
 func (d *Device) call(method, path string, body []byte) ([]byte, error) {
+	a, err := d.callWith(outgoing{method: method, path: path, kind: kindJSON, body: body})
+	return a.body, err
+}
+
+func (d *Device) callWith(o outgoing) (incoming, error) {
 	pause := firstPause
 	for n := 1; ; n++ {
-		d.step("before " + method + " " + path)
-		answer, err := d.conn.Do(method, path, body)
-		d.step("after " + method + " " + path)
+		d.step("before " + o.method + " " + o.path)
+		answer, err := d.conn.do(o)
+		d.step("after " + o.method + " " + o.path)
 		no, answered := errors.AsType[*Refusal](err)
 		if err == nil || answered && !no.Temporary() || answered && no.Code == "pool.empty" || n == attempts || unreachable(err) {
 			return answer, err

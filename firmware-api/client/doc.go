@@ -13,6 +13,8 @@
 //     days and restarts, always under the id it was printed with.
 //   - Every request of codes, and every return, is repeated under its own id until
 //     it is answered.
+//   - Every photo that was added is sent, from where it stopped, until the service has
+//     it whole ([Device.AddPhoto]).
 //   - Nothing is printed once the service may have given the codes up because it did
 //     not hear the device ([ErrStale]), until it has said which are left.
 //   - A code of which the folder cannot tell whether it was printed is a suspect

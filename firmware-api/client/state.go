@@ -38,6 +38,8 @@ type state struct {
 	Ask       *ask            `json:"ask,omitempty"`       // a request of codes without an answer
 	Codes     []code          `json:"codes,omitempty"`     // oldest first
 	Sent      int             `json:"sent"`                // slips that the service has taken
+	Photos    []photo         `json:"photos,omitempty"`    // oldest first
+	Cursor    string          `json:"cursor,omitempty"`    // what the service told up to here is known
 	Until     time.Time       `json:"until,omitzero"`      // when what is held may be set aside; zero: the service never said
 }
 
@@ -58,6 +60,8 @@ type event struct {
 	Reason   string          `json:"reason,omitempty"`
 	Full     string          `json:"full,omitempty"`
 	Return   string          `json:"return,omitempty"`
+	Photo    *photo          `json:"photo,omitempty"`
+	Cursor   string          `json:"cursor,omitempty"`
 	Until    time.Time       `json:"until,omitzero"`
 }
 
@@ -75,6 +79,9 @@ const (
 	evDone     = "done"     // Position: reported, or given back
 	evAside    = "aside"    // Position: not to be printed, whatever it was
 	evSuspect  = "suspect"  // Codes: held according to the service, unknown here
+	evPhoto    = "photo"    // Photo: its file is in the folder, to be sent
+	evPhotoEnd = "photoend" // Photo.ID: the service has it; with Reason: does not want it
+	evHeard    = "heard"    // Cursor: the app has heard what came before
 	evUntil    = "until"    // Until: the service has moved the end of the lease on
 )
 
@@ -122,6 +129,12 @@ func (s *state) apply(e event) {
 		s.drop(e.Position)
 	case evAside:
 		k.State = aside
+	case evPhoto:
+		s.Photos = append(s.Photos, *e.Photo)
+	case evPhotoEnd:
+		s.endPhoto(e.Photo.ID, e.Reason)
+	case evHeard:
+		s.Cursor = e.Cursor
 	case evSuspect:
 		s.add(e.Codes, suspect)
 	case evUntil:
