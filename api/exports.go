@@ -86,7 +86,7 @@ func (s *server) ReadExportCSV(ctx context.Context, r ReadExportCSVRequestObject
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer // a list is whole or not at all; it has at most 5,000 rows
+	var b bytes.Buffer // a list is whole or not at all; it has at most 2,000 rows
 	if err := exports.WriteCSV(&b, x, rows); err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}

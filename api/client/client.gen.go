@@ -3231,7 +3231,7 @@ type ClientInterface interface {
 	// in the list. 503 export.unworked: a notification of payment has just come,
 	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
 	// the portal, then ask again with `despite`. An act is in one list of a kind
-	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 	// are others, for the next list.
 	//
 	// Takes any type of body and a specified content type.
@@ -3245,7 +3245,7 @@ type ClientInterface interface {
 	// in the list. 503 export.unworked: a notification of payment has just come,
 	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
 	// the portal, then ask again with `despite`. An act is in one list of a kind
-	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 	// are others, for the next list.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4442,7 +4442,7 @@ func (c *Client) ListExports(ctx context.Context, cf CF, params *ListExportsPara
 // in the list. 503 export.unworked: a notification of payment has just come,
 // try again in some minutes. 409 export.doubtful: one cannot be read; look at
 // the portal, then ask again with `despite`. An act is in one list of a kind
-// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 // are others, for the next list.
 //
 // Takes any type of body and a specified content type.
@@ -4466,7 +4466,7 @@ func (c *Client) MakeExportWithBody(ctx context.Context, cf CF, contentType stri
 // in the list. 503 export.unworked: a notification of payment has just come,
 // try again in some minutes. 409 export.doubtful: one cannot be read; look at
 // the portal, then ask again with `despite`. An act is in one list of a kind
-// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 // are others, for the next list.
 //
 // Takes a body of the `application/json` content type.
@@ -11252,7 +11252,7 @@ type ClientWithResponsesInterface interface {
 	// in the list. 503 export.unworked: a notification of payment has just come,
 	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
 	// the portal, then ask again with `despite`. An act is in one list of a kind
-	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 	// are others, for the next list.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11266,7 +11266,7 @@ type ClientWithResponsesInterface interface {
 	// in the list. 503 export.unworked: a notification of payment has just come,
 	// try again in some minutes. 409 export.doubtful: one cannot be read; look at
 	// the portal, then ask again with `despite`. An act is in one list of a kind
-	// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+	// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 	// are others, for the next list.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -17010,7 +17010,7 @@ func (c *ClientWithResponses) ListExportsWithResponse(ctx context.Context, cf CF
 // in the list. 503 export.unworked: a notification of payment has just come,
 // try again in some minutes. 409 export.doubtful: one cannot be read; look at
 // the portal, then ask again with `despite`. An act is in one list of a kind
-// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 // are others, for the next list.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -17030,7 +17030,7 @@ func (c *ClientWithResponses) MakeExportWithBodyWithResponse(ctx context.Context
 // in the list. 503 export.unworked: a notification of payment has just come,
 // try again in some minutes. 409 export.doubtful: one cannot be read; look at
 // the portal, then ask again with `despite`. An act is in one list of a kind
-// only, unless `again` is asked for. At most 5,000 acts; `more` says that there
+// only, unless `again` is asked for. At most 2,000 acts; `more` says that there
 // are others, for the next list.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

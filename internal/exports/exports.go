@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// MaxLines is the longest list: what one transaction can look at and put
-	// within a second. What is left is for the next list.
-	MaxLines = 5000
+	// MaxLines is the longest list: what one transaction can look at and put in
+	// some tenths of a second, while handhelds wait. What is left is for the next
+	// list.
+	MaxLines = 2000
 	// scanPage is how many acts one look at the store takes.
 	scanPage = 500
 	// messagePage is small: a message may have 4 MiB.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -350,6 +351,67 @@ func TestFileOfThePaid(t *testing.T) {
 	all, err := o.Exports.List(t.Context(), webtest.Torino, "", 10)
 	if err != nil || len(all) != 2 {
 		t.Errorf("%d lists, %v", len(all), err)
+	}
+}
+
+// TestChangedSinceTheList refuses a file that would say something else today.
+func TestChangedSinceTheList(t *testing.T) {
+	o := open(t)
+	v := o.issue(t, 0, "AAAAAA1")
+	o.Pass(9 * day)
+	o.record(t, v, true)
+	x, _ := o.list(t, o.request(t, multe.ExportNotify))
+	now, _, err := o.Verbali.Get(t.Context(), webtest.Torino, v.Slip.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := *now.Record
+	r.Debtor = &multe.Debtor{Surname: "Verdi", Name: "Ugo", CF: "VRDGUO80A01L219X"}
+	if _, _, err := o.Verbali.Correct(t.Context(), "operator:o", webtest.Torino, v.Slip.ID, r, "Intestatario sbagliato"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := o.Exports.File(t.Context(), webtest.Torino, x.ID); fault.Of(err).Code != "export.stale" {
+		t.Errorf("a file with who owned it before: %v", err)
+	}
+}
+
+// TestPaidAfterWithdrawal recalls nothing from a list that was not used.
+func TestPaidAfterWithdrawal(t *testing.T) {
+	o := open(t)
+	v := o.issue(t, 0, "AAAAAA1")
+	o.Pass(9 * day)
+	o.record(t, v, true)
+	x, _ := o.list(t, o.request(t, multe.ExportNotify))
+	if _, err := o.Exports.Withdraw(t.Context(), "operator:o", webtest.Torino, x.ID); err != nil {
+		t.Fatal(err)
+	}
+	o.Pass(day)
+	o.hear(t, v, "A", 5700)
+	if got := o.recalled(t); got != "" {
+		t.Errorf("recalled %s", got)
+	}
+}
+
+// TestLongList leaves for the next list what one does not take.
+func TestLongList(t *testing.T) {
+	o := open(t)
+	o.update(t, func(tx store.Tx) error {
+		for i := range exports.MaxLines + 3 {
+			id := fmt.Sprintf("%032x", i+1)
+			slip := multe.Slip{ID: multe.VerbaleID(id), Position: multe.PositionID(id), Plate: "AB123CD", IssuedAt: o.Now(), Steps: []multe.Step{{Cents: 4200}}}
+			v := multe.IssueVerbale(webtest.Torino, "d", slip, multe.Digest{1}, o.Now())
+			if err := errors.Join(tx.PutVerbale(v), tx.PutCode(multe.Code{Creditor: webtest.Torino, Position: slip.Position, State: multe.CodeActive, Version: 1})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	o.Pass(8 * day)
+	for i, want := range []int{exports.MaxLines, 3, 0} {
+		x, _ := o.list(t, o.request(t, multe.ExportLookup))
+		if x.Count != want || x.More != (i == 0) {
+			t.Errorf("list %d: %d, more %v", i, x.Count, x.More)
+		}
 	}
 }
 
