@@ -227,7 +227,7 @@ func (r ownersResult) show(stdout io.Writer) error {
 // them.
 func parseFile(fs *ff.FlagSet, args []string) (string, error) {
 	var files []string
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
 		files, args = args[:1], args[1:]
 	}
 	if err := parsePortal(fs, args); err != nil {

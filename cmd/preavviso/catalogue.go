@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -13,22 +14,27 @@ const catalogueUsage = `preavviso catalogue: il catalogo delle violazioni
 
 USO
   preavviso catalogue check FILE   controlla un catalogo YAML; «-» legge lo standard input
+  preavviso catalogue import FILE --creditor CF --token-file FILE [--from 2026-01-31] [--commit]
+                                  [--url http://127.0.0.1:8082] [--ca-file FILE]
+                                   lo dà al servizio; senza --commit mostra soltanto che cosa farebbe
   preavviso catalogue sample       scrive un catalogo di esempio, da controllare
 `
 
 // catalogue checks a catalogue or writes the sample. What needs a person's eye is
 // listed and is no failure; a catalogue that cannot be imported is.
-func catalogue(args []string, stdin io.Reader, stdout io.Writer) error {
+func catalogue(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
 	switch {
 	case len(args) == 1 && args[0] == "sample":
 		_, err := stdout.Write(cds.Sample())
 		return err
 	case len(args) == 2 && args[0] == "check":
 		return checkCatalogue(args[1], stdin, stdout)
+	case len(args) > 0 && args[0] == "import":
+		return importCatalogue(ctx, args[1:], stdin, stdout)
 	case len(args) == 1 && (args[0] == "-h" || args[0] == "--help"):
 		return config.ErrHelp
 	}
-	return fmt.Errorf("%w: serve «check FILE» oppure «sample»", config.ErrUsage)
+	return fmt.Errorf("%w: serve «check FILE», «import FILE» oppure «sample»", config.ErrUsage)
 }
 
 func checkCatalogue(path string, stdin io.Reader, stdout io.Writer) error {

@@ -32,7 +32,7 @@ USO
   preavviso serve   [--opzione valore …]   avvia il servizio
   preavviso demo    [--out CARTELLA] [--stay]   un turno intero, con il simulatore di PiemontePAY
   preavviso config  [--opzione valore …]   mostra le opzioni in vigore e da dove vengono
-  preavviso catalogue check FILE | sample  controlla un catalogo di violazioni, o ne scrive uno di esempio
+  preavviso catalogue check FILE | import FILE … | sample   il catalogo delle violazioni
   preavviso export accounting …            i pagamenti di un periodo, per la contabilità
   preavviso export lookup | notify …       gli atti di cui cercare l'intestatario, o da notificare
   preavviso export lista-di-carico …       i codici da chiedere a mano sul portale PiemontePAY
@@ -75,7 +75,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case "config":
 		err = showConfig(rest, environ, stdout)
 	case "catalogue":
-		err = catalogue(rest, os.Stdin, stdout)
+		err = catalogue(ctx, rest, os.Stdin, stdout)
 	case "export":
 		err = runExport(ctx, rest, stdout)
 	case "import":

@@ -117,7 +117,7 @@ func newWorld(t *testing.T, kills int, random *rand.Rand) *world {
 	must(t, direct.do(ctx, "POST", "/v1/creditors", map[string]any{
 		"cf": creditorCF, "name": "Comune di Esempio", "codice_versamento": codiceVersamento, "pool": map[string]int{"low": poolLow, "target": 2 * poolLow},
 	}, nil))
-	handheld, err := d.enrol(ctx, direct, w.base)
+	handheld, _, err := d.enrol(ctx, direct, w.base)
 	must(t, err)
 	w.handheld = handheld
 	k.arm()

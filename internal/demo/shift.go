@@ -45,6 +45,7 @@ type (
 		Vehicle   string            `json:"vehicle"`
 		Place     string            `json:"place"`
 		Violation map[string]string `json:"violation"`
+		Class     string            `json:"vehicle_class,omitempty"`
 		Warden    string            `json:"warden"`
 		IssuedAt  time.Time         `json:"issued_at"`
 		Offline   bool              `json:"offline"`
@@ -106,6 +107,9 @@ func (d *demo) shift(ctx context.Context) error {
 		return fmt.Errorf("adding the operator: %w", err)
 	}
 	office := client{base: d.admin.base, token: operator.Token}
+	if err := d.giveCatalogue(ctx, office, base); err != nil {
+		return err
+	}
 	if err := until(ctx, "codes available", func() (bool, error) {
 		var stock struct {
 			Counts map[string]int `json:"counts"`
@@ -117,7 +121,7 @@ func (d *demo) shift(ctx context.Context) error {
 	}
 	d.step("40 codici disponibili, a importo zero e non pagabili")
 
-	handheld, err := d.enrol(ctx, office, base)
+	handheld, key, err := d.enrol(ctx, office, base)
 	if err != nil {
 		return err
 	}
@@ -143,6 +147,9 @@ func (d *demo) shift(ctx context.Context) error {
 	paid := d.newSlip(block.Codes[0], "PV-2026-0001", "AB123CD", 2940, 4200, false)
 	recorded := d.newSlip(block.Codes[1], "PV-2026-0002", "EF456GH", 6090, 8700, false)
 	late := d.newSlip(block.Codes[2], "PV-2026-0003", "IJ789KL", 2940, 4200, true)
+	if err := d.price(key, map[*slip]string{&paid: "158-6", &recorded: "158-5", &late: "158-6"}); err != nil {
+		return err
+	}
 	if err := d.ko(ctx, paid.Avviso, "PAA_SYSTEM_ERROR"); err != nil {
 		return fmt.Errorf("before activation: %w", err)
 	}
@@ -188,27 +195,27 @@ func (d *demo) shift(ctx context.Context) error {
 	return d.report(ctx, office, base, []slip{paid, recorded, late})
 }
 
-func (d *demo) enrol(ctx context.Context, office client, base string) (client, error) {
+func (d *demo) enrol(ctx context.Context, office client, base string) (client, firmware.Signer, error) {
 	var invitation struct {
 		Code string `json:"code"`
 	}
 	if err := office.do(ctx, "POST", base+"/devices", map[string]any{"name": "Palmare 1"}, &invitation); err != nil {
-		return client{}, fmt.Errorf("adding the handheld: %w", err)
+		return client{}, nil, fmt.Errorf("adding the handheld: %w", err)
 	}
 	key, err := firmware.GenerateKey()
 	if err != nil {
-		return client{}, err
+		return client{}, nil, err
 	}
 	handheld := client{base: d.firmware}
 	if handheld.signer, err = firmware.NewConn(d.firmware, key); err != nil {
-		return client{}, err
+		return client{}, nil, err
 	}
 	if err := handheld.do(ctx, "POST", "/v1/enrolments", map[string]any{
 		"code": invitation.Code, "public_key": base64.StdEncoding.EncodeToString(key.PublicKey()),
 	}, nil); err != nil {
-		return client{}, fmt.Errorf("enrolling the handheld: %w", err)
+		return client{}, nil, fmt.Errorf("enrolling the handheld: %w", err)
 	}
-	return handheld, nil
+	return handheld, key, nil
 }
 
 // newSlip is what the warden enters. One printed offline is minutes old.
