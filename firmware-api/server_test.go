@@ -42,7 +42,11 @@ func newRig(t testing.TB) *rig {
 }
 
 func handler(w *webtest.World) *web.Server {
-	return firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Prints: w.Prints, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents, Stopping: stopping()})
+	return firmwareapi.New(config(w))
+}
+
+func config(w *webtest.World) firmwareapi.Config {
+	return firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Prints: w.Prints, Photos: w.Photos, Feedback: w.Feedback, Shifts: w.Documents, Stopping: stopping()}
 }
 
 // stopping is a service about to stop: its streams end after what there is.

@@ -127,7 +127,9 @@ func happen(t *testing.T, w *webtest.World, api *switched, event string, vars ma
 	case "busy":
 		// A service for two, and two who are long in sending.
 		w.Pass(time.Minute)
-		api.Handler = firmwareapi.New(firmwareapi.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Limits: web.Limits{Slots: 1, Queue: 1}})
+		cfg := config(w)
+		cfg.Limits = web.Limits{Slots: 1, Queue: 1}
+		api.Handler = firmwareapi.New(cfg)
 		for range 2 {
 			sending := &pause{reached: make(chan bool), end: make(chan bool)}
 			over := make(chan bool)
