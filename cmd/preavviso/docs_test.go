@@ -44,6 +44,15 @@ func TestPrints(t *testing.T) {
 			a.Creditor.PostalAccount, a.Creditor.PosteAuthorisation = "", ""
 			picture(t, a, set, filepath.Join(dir, name+"-senza-poste.png"))
 		}
+		if v, ok := doc.(pdf.Verbale); ok {
+			v.NoReduced = "Guida contromano in curva (art. 143, c. 12, CdS)"
+			v.Discounted, v.Reduced, v.Full, v.Costs = 0, 0, 0, 0
+			picture(t, v, set, filepath.Join(dir, name+"-senza-riduzione.png"))
+		}
+		if a, ok := doc.(pdf.Avviso); ok && d.language == "" {
+			a.Reprint, a.Amounts = true, []pdf.Amount{{Number: a.Amounts[0].Number, Amount: 4360, By: a.Date.AddDate(0, 0, 25)}, {Number: a.Amounts[0].Number, Amount: 5620, By: a.Date.AddDate(0, 0, 80)}}
+			picture(t, a, set, filepath.Join(dir, name+"-notificato-ristampa.png"))
+		}
 		if n, ok := doc.(pdf.Notice); ok {
 			for _, width := range []int{58, 80, 112} {
 				b, err := escpos.PNG(n, set, escpos.Options{Width: width, DPI: 203, Postal: true})

@@ -111,7 +111,7 @@ func (o exportOptions) send(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "export.unreachable", "Il servizio non risponde all'indirizzo indicato.", err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		defer resp.Body.Close()
 		return nil, problem(resp)
 	}

@@ -39,6 +39,7 @@ USO
   preavviso import iuv FILE …              i codici avviso scaricati dal portale PiemontePAY
   preavviso import owners FILE …           gli intestatari di un estratto del registro dei veicoli
   preavviso ppay COMANDO …                 una posizione alla volta, con l'interfaccia REST di PiemontePAY
+  preavviso print --kind … --out FILE …    molti atti in un solo PDF o ZIP, dal servizio
   preavviso slip --out FILE …              un preavviso in JSON, pronto per la stampante termica
   preavviso template show | check FILE     i testi delle stampe, da cambiare e controllare
   preavviso certify …                      prova un palmare contro un servizio che sbaglia apposta
@@ -82,6 +83,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = runImport(ctx, rest, stdout)
 	case "ppay":
 		err = runPpay(ctx, rest, environ, stdout)
+	case "print":
+		err = runPrint(ctx, rest, stdout)
 	case "slip":
 		err = runSlip(rest, os.Stdin, stdout)
 	case "template":
@@ -131,6 +134,8 @@ func helpOf(command string) string {
 		return ppayUsage
 	case "certify":
 		return certifyUsage
+	case "print":
+		return printUsage
 	case "slip":
 		return slipUsage
 	case "template":
