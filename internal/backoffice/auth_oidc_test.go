@@ -34,7 +34,7 @@ const (
 // withProvider has an office use the provider at issuer.
 func (o *office) withProvider(issuer string) {
 	o.t.Helper()
-	p, err := newProvider(OIDC{Issuer: issuer, ClientID: clientID, ClientSecret: clientSecret}, o.base, o.clock.now, rand.Reader)
+	p, err := newProvider(OIDC{Issuer: issuer, ClientID: clientID, ClientSecret: clientSecret}, o.base, o.world.Now, rand.Reader)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func newLiar(t *testing.T) *liar {
 }
 
 // epoch is when tests begin, as the office's clock has it.
-var epoch = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+var epoch = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func (l *liar) token(t *testing.T) string {
 	claims := map[string]any{"iss": l.base, "sub": "lucia", "aud": clientID, "iat": epoch.Unix(), "exp": epoch.Add(time.Hour).Unix(),
@@ -243,7 +243,7 @@ func TestOnlyWhoBeganMayEnd(t *testing.T) {
 		t.Errorf("another state: %d", p.status)
 	}
 	state = l.begin(t, b, "/")
-	o.clock.move(errandFor)
+	o.world.Pass(errandFor)
 	if p := b.get(back(state)); p.status != http.StatusForbidden {
 		t.Errorf("too late: %d", p.status)
 	}
@@ -284,7 +284,7 @@ func TestRealProvider(t *testing.T) {
 		t.Skip("no node_modules in " + dir + ": run npm ci there")
 	}
 	o := newOffice(t)
-	o.clock.move(time.Since(o.clock.now())) // its tokens are of today
+	o.world.Pass(time.Since(o.world.Now())) // its tokens are of today
 	o.invite("lucia@example.it")
 	o.invite("mario@example.it")
 	cmd := exec.CommandContext(t.Context(), "node", "idp.mjs", clientID, clientSecret, o.base+pathOIDCBack)

@@ -1,48 +1,38 @@
 package backoffice
 
 import (
-	"crypto/rand"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
 
+	"preavviso/api"
 	"preavviso/internal/access"
+	"preavviso/internal/guide"
 	"preavviso/internal/multe"
+	"preavviso/internal/ppay"
 	"preavviso/internal/store"
-	"preavviso/internal/store/boltstore"
+	"preavviso/internal/web/webtest"
 )
 
 const (
-	torino    multe.CreditorID = "00514490010"
-	novara    multe.CreditorID = "00125680033"
-	goodWords                  = "quattro cavalli al bar"
+	torino    = webtest.Torino
+	alba      = webtest.Alba
+	goodWords = "quattro cavalli al bar"
 )
-
-// clock is a time that tests move.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.t }
-
-func (c *clock) move(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.t = c.t.Add(d) }
 
 // office is the pages on a real store, with two creditors.
 type office struct {
 	t      *testing.T
-	clock  *clock
+	world  *webtest.World
 	store  store.Store
 	access *access.Access
 	server *server
@@ -62,36 +52,29 @@ func (o *office) restart() {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	st, err := boltstore.Open(filepath.Join(t.TempDir(), "office.db"), boltstore.Options{Fatal: func(err error) { panic(err) }})
+	w := webtest.New(t)
+	o := &office{t: t, world: w, store: w.Store, access: w.Access, http: httptest.NewUnstartedServer(nil)}
+	o.base = "http://" + o.http.Listener.Addr().String()
+	var err error
+	o.server, err = newServer(Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Random: w.Random, Now: w.Now, URL: o.base, Access: w.Access,
+		Office: Office{Store: w.Store, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Flussi: w.Flussi, Receipts: w.Receipts,
+			Messages: w.Inbox, Worklist: w.Worklist, Printer: noPrinter{}, Read: ppay.Read, Sentence: api.Sentence,
+			Enrolment: func(string) (string, string, error) { return "", "", nil },
+			Explain:   func(string, string) (guide.Text, bool) { return guide.Text{}, false }}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { st.Close() })
-	o := &office{t: t, clock: &clock{t: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}, store: st}
-	err = st.Update(t.Context(), func(tx store.Tx) error {
-		for _, c := range []multe.CreditorID{torino, novara} {
-			if err := tx.PutCreditor(multe.Creditor{ID: c, Name: "Comune " + string(c), Version: 1, Changed: o.clock.now()}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if o.access, err = access.New(access.Config{Store: st, Now: o.clock.now, Random: rand.Reader, Key: [32]byte{1}}); err != nil {
-		t.Fatal(err)
-	}
-	hs := httptest.NewUnstartedServer(nil)
-	o.base = "http://" + hs.Listener.Addr().String()
-	if o.server, err = newServer(Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Random: rand.Reader, Now: o.clock.now, URL: o.base, Access: o.access, Office: Office{Store: st, Sentence: func(e multe.AuditEntry) string { return e.Action }}}); err != nil {
-		t.Fatal(err)
-	}
-	o.http = hs
 	o.restart()
-	hs.Start()
-	t.Cleanup(hs.Close)
+	o.http.Start()
+	t.Cleanup(o.http.Close)
 	return o
+}
+
+// noPrinter stands for the drawing of a PDF.
+type noPrinter struct{}
+
+func (noPrinter) Preavviso(multe.Creditor, multe.Verbale, multe.Code) ([]byte, error) {
+	return []byte("%PDF"), nil
 }
 
 // browser keeps cookies and does not follow redirects.
@@ -132,6 +115,9 @@ func (b *browser) do(method, path string, form url.Values, headers ...string) pa
 		b.o.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		return page{resp.StatusCode, resp.Header, ""} // it has no end
+	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.o.t.Fatal(err)
@@ -164,7 +150,7 @@ var secretText = regexp.MustCompile(`chiave: <code>([A-Z2-7]+)</code>`)
 
 func (o *office) code(secret string) string {
 	o.t.Helper()
-	code, err := totp.GenerateCode(secret, o.clock.now())
+	code, err := totp.GenerateCode(secret, o.world.Now())
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -200,7 +186,7 @@ func TestThroughTheDoor(t *testing.T) {
 	b.get("/").want(t, http.StatusOK, "")
 	b.post("/esci", url.Values{}).want(t, http.StatusSeeOther, pathSignIn)
 	b.get("/?pagina=2").want(t, http.StatusSeeOther, pathSignIn+"?da=%2F%3Fpagina%3D2")
-	o.clock.move(time.Minute)
+	o.world.Pass(time.Minute)
 	form := url.Values{"email": {"Lucia@Example.it "}, "password": {goodWords}, "codice": {o.code(secret)}, "da": {"/?pagina=2"}}
 	b.do(http.MethodPost, pathSignIn, form).want(t, http.StatusSeeOther, "/?pagina=2")
 	b.get("/").want(t, http.StatusOK, "")
