@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -73,7 +74,7 @@ func newOffice(t *testing.T) *office {
 // noPrinter stands for the drawing of a PDF.
 type noPrinter struct{}
 
-func (noPrinter) Preavviso(multe.Creditor, multe.Verbale, multe.Code) ([]byte, error) {
+func (noPrinter) Look(context.Context, string, multe.CreditorID, multe.VerbaleID, multe.PrintKind, string) ([]byte, error) {
 	return []byte("%PDF"), nil
 }
 
