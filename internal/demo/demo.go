@@ -68,12 +68,13 @@ func Run(ctx context.Context, o Options) error {
 		defer cancel()
 		return d.shift(shift)
 	}()
-	if err == nil && o.Stay {
-		d.invite()
-		<-running.Done()
-	}
-	if dumpErr := d.dumpMessages(context.WithoutCancel(ctx)); err == nil {
+	if dumpErr := d.dumpMessages(ctx); err == nil {
 		err = dumpErr
+	}
+	if err == nil && o.Stay {
+		if err = d.invite(running); err == nil {
+			<-running.Done()
+		}
 	}
 	stop()
 	if ended := group.Wait(); ended != nil {
@@ -113,6 +114,7 @@ type demo struct {
 	sim      client
 	admin    client
 	firmware string // base address
+	office   string // of the pages
 	soap     string
 	password string
 }
@@ -180,6 +182,7 @@ func start(ctx context.Context, group *errgroup.Group, o Options, log *slog.Logg
 	})
 	d.admin = client{base: "http://" + service.Addr("api"), token: adminToken}
 	d.firmware = "http://" + service.Addr("firmware")
+	d.office = "http://" + service.Addr("office")
 	d.soap = "http://" + service.Addr("soap") + app.SOAPPath
 	return d, nil
 }

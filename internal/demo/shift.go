@@ -422,11 +422,21 @@ func (d *demo) report(ctx context.Context, office client, base string, slips []s
 }
 
 // invite tells how to go on by hand.
-func (d *demo) invite() {
+func (d *demo) invite(ctx context.Context) error {
+	var person struct {
+		Code string `json:"code"`
+	}
+	err := d.admin.do(ctx, "POST", "/v1/creditors/"+creditorCF+"/people",
+		map[string]string{"name": "Paola Neri", "email": "paola.neri@comune.esempio.it", "role": "responsabile"}, &person)
+	if err != nil {
+		return fmt.Errorf("inviting somebody to the pages: %w", err)
+	}
 	fmt.Fprintf(d.w, `
 In funzione fino a Ctrl-C:
+  pagine dell'ufficio  %s   (invito che vale una volta)
   API dei palmari      %s
   API dell'ufficio     %s   (token in %s)
   simulatore           %s   (controlli sotto /control/v1)
-`, d.firmware, d.admin.base, filepath.Join(d.out, "admin.secret"), d.sim.base)
+`, d.office+"/invito?codice="+person.Code, d.firmware, d.admin.base, filepath.Join(d.out, "admin.secret"), d.sim.base)
+	return nil
 }

