@@ -47,8 +47,10 @@ soak: setup ## the long tests: many more kills and seeds
 	PREAVVISO_TEST_SOAK=1 go test -race -timeout 60m -count 1 ./internal/app ./internal/demo ./internal/dispatch ./pdf ./cmd/palmare
 
 .PHONY: docs
-docs: setup ## pictures of every print into internal/docs/prints
+docs: setup ## pictures of every print into internal/docs/prints, of every page into internal/docs/pages
 	PREAVVISO_DOCS=$(CURDIR)/internal/docs/prints go test -count 1 -run '^TestPrints$$' ./cmd/preavviso
+	mkdir -p internal/docs/pages
+	PREAVVISO_DOCS_PAGES=$(CURDIR)/internal/docs/pages go test -count 1 -run '^TestPages$$' ./internal/backoffice
 
 .PHONY: setup
 setup: packages assets

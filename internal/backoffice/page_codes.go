@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -196,8 +197,11 @@ type platformCode struct {
 func (s *server) story(es []multe.AuditEntry) []storyRow {
 	rows := make([]storyRow, 0, len(es))
 	for _, e := range es {
+		if strings.HasPrefix(e.Action, "seen.") {
+			continue // who looked stands in the register
+		}
 		row := storyRow{At: e.At, Who: actorWord(e.Actor), Text: s.Sentence(e)}
-		if e.Code != "" && s.Explain != nil {
+		if e.Code != "" && e.Code != "000" && s.Explain != nil {
 			if t, ok := s.Explain(e.Action, e.Code); ok {
 				row.Code = &platformCode{e.Code, t}
 			}

@@ -80,7 +80,7 @@ func (p *recordPage) form(v func(string) string) {
 		in(field{Name: "indirizzo", Label: "Indirizzo", Max: 70, Optional: true}), in(field{Name: "civico", Label: "Numero civico", Max: 16, Optional: true}),
 		in(field{Name: "cap", Label: "CAP", Max: 16, Optional: true}), in(field{Name: "citta", Label: "Città", Max: 35, Optional: true}),
 		in(field{Name: "provincia", Label: "Provincia", Max: 35, Optional: true}),
-		in(field{Name: "nazione", Label: "Nazione", Help: "Due lettere, per esempio IT.", Max: 2, Optional: true}),
+		in(field{Name: "nazione", Label: "Nazione, due lettere", Max: 2, Optional: true}),
 		in(field{Name: "email", Label: "E-mail", Type: "email", Max: maxDebtorField, Optional: true}),
 	}
 }

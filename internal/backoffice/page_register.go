@@ -107,8 +107,11 @@ func (p registerPage) passes(e multe.AuditEntry) bool {
 
 func (s *server) auditRow(e multe.AuditEntry) auditRow {
 	row := auditRow{Seq: e.Seq, At: e.At, Who: actorWord(e.Actor), Text: s.Sentence(e), Action: e.Action, Position: e.Position, Subject: short(e.Subject)}
+	if what, seen := strings.CutPrefix(e.Action, "seen."); seen {
+		row.Text = "Dati personali visti (" + what + ")."
+	}
 	if e.From != e.To {
-		row.Change = strings.TrimSpace(e.From + " → " + e.To)
+		row.Change = strings.TrimSpace(stateWord(e.Action, e.From) + " → " + stateWord(e.Action, e.To))
 	}
 	return row
 }

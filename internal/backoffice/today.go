@@ -133,6 +133,9 @@ func supplyOf(f facts) supply {
 	for len(used) > 7 && used[0] == 0 { // before the service was in use
 		used = used[1:]
 	}
+	if now := f.Trend.last(1, today)[0].Taken; now > 0 && !slices.ContainsFunc(used, func(n int) bool { return n > 0 }) {
+		used = []int{now} // the first day: better than nothing
+	}
 	return forecast(f.Codes[multe.CodeAvailable], used, today)
 }
 

@@ -195,3 +195,30 @@ func ago(d time.Duration) string {
 
 // euro is "1.234,50 €".
 func euro(c multe.Cents) string { return c.Italian() + " €" }
+
+var changeWords = map[multe.ChangeState]string{
+	multe.ChangeWaiting: "in attesa", multe.ChangeSealed: "in una lista", multe.ChangeQueued: "presa in carico",
+	multe.ChangeApplied: "eseguita", multe.ChangeRefused: "rifiutata", multe.ChangeUnknown: "incerta",
+}
+
+// stateWord says in Italian the state of the record that an action is about.
+func stateWord(action, state string) string {
+	area, _, _ := strings.Cut(action, ".")
+	switch {
+	case state == "":
+		return ""
+	case area == "code":
+		return codeSign(multe.CodeState(state)).Text
+	case area == "verbale":
+		return verbaleSign(multe.VerbaleState(state)).Text
+	case area == "device":
+		return deviceSign(multe.DeviceState(state)).Text
+	case area == "batch":
+		return batchSign(multe.BatchState(state)).Text
+	case area == "message":
+		return messageSign(multe.MessageState(state)).Text
+	case area == "change" && changeWords[multe.ChangeState(state)] != "":
+		return changeWords[multe.ChangeState(state)]
+	}
+	return state
+}

@@ -18,6 +18,7 @@ if [ "${1:-all}" = all ]; then
   need "command -v gcc" gcc libc6-dev # the race detector
   need "command -v xmllint" libxml2-utils
   need "command -v qpdf" qpdf
+  need "command -v chromium" chromium # the office's pages
   # SOAP stacks that are not ours. Debian's python, whatever is first in PATH.
   need "/usr/bin/python3 -c 'import zeep'" python3-zeep
   need "php -r 'new ReflectionClass(\"SoapClient\");'" php-cli php-soap

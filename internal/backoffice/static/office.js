@@ -14,6 +14,7 @@
         if (v !== undefined && el.textContent !== v) { el.textContent = v; }
       });
     });
+    source.addEventListener("end", function () { source.close(); }); // long enough: reload to go on
     window.addEventListener("pagehide", function () { source.close(); });
   }
 
