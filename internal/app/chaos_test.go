@@ -46,7 +46,7 @@ func TestChaos(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				w := newChaos(t, dir, uint64(seed))
+				w := newChaos(t, dir, uint64(seed), 5*time.Minute)
 				w.storm(lists)
 				w.heal()
 				w.compare()
@@ -115,7 +115,8 @@ func (s *seeded) Read(p []byte) (int, error) {
 	return s.c.Read(p)
 }
 
-func newChaos(t *testing.T, dir string, seed uint64) *chaos {
+// newChaos begins; the loops look around by themselves every pace or so.
+func newChaos(t *testing.T, dir string, seed uint64, pace time.Duration) *chaos {
 	w := &chaos{t: t, random: rand.New(rand.NewPCG(seed, 1)), slips: map[multe.CreditorID][]multe.Slip{}, device: map[multe.CreditorID]multe.DeviceID{}}
 	w.storePath, w.simPath = filepath.Join(dir, "preavviso.db"), filepath.Join(dir, "ppaysim.db")
 	var err error
@@ -135,7 +136,7 @@ func newChaos(t *testing.T, dir string, seed uint64) *chaos {
 	w.must(err)
 	positions, err := rest.NewClient(rest.Config{URL: "http://piemontepay.test" + ppaysim.RESTBase, User: "caller", Password: ppay.NewSecret("passphrase"), Transport: w.sim.Transport()})
 	w.must(err)
-	cfg := config.Service{SOAPAuth: "none", ReplenishEvery: 10 * time.Minute, SubmitEvery: 5 * time.Minute, InboxEvery: 5 * time.Minute, ResendAfter: 2 * time.Minute, AccountingDays: 5}
+	cfg := config.Service{SOAPAuth: "none", ReplenishEvery: 2 * pace, SubmitEvery: pace, InboxEvery: pace, ResendAfter: 2 * time.Minute, AccountingDays: 5}
 	w.core = newCore(cfg, Deps{Now: time.Now, Random: &seeded{c: rand.NewChaCha8([32]byte{byte(seed)})}, Log: slog.New(slog.DiscardHandler)}, w.store,
 		counted{gateway, &w.sealed}, restCallers{common: positions}, ppay.ListenerConfig{Open: true}, nil)
 	soap.Store(w.core.soap)

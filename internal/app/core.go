@@ -38,9 +38,9 @@ const accountingEvery = time.Hour
 // for days.
 const expireEvery = 15 * time.Minute
 
-// repriceEvery is how late after its hour an amount may change: nobody looks at
-// the clock of a payment so closely at five past midnight.
-const repriceEvery = time.Minute
+// repriceEvery is how late after its hour an amount may change. Nobody pays a fine
+// by the minute at five past midnight.
+const repriceEvery = 5 * time.Minute
 
 // forgetEvery is how often imported owners are forgotten. They are kept for months.
 const forgetEvery = time.Hour

@@ -18,7 +18,7 @@ import (
 func TestSeventyDays(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		w := newChaos(t, dir, 1)
+		w := newChaos(t, dir, 1, time.Hour)
 		for len(w.slips) < len(towns) {
 			time.Sleep(time.Hour) // until the pools are full
 			for _, town := range towns {

@@ -169,6 +169,24 @@ func TestDueOn(t *testing.T) {
 	}
 }
 
+// TestUndoOfARicorso takes back an outcome that was the mistake of a clerk: the
+// ricorso is pending again, and its true outcome can be registered.
+func TestUndoOfARicorso(t *testing.T) {
+	v, today := alive(t, "recorded+notified+appealed"), multe.DayOf(lifeAt)
+	ruled, err := v.Rule(multe.Ruling{Verdetto: multe.RicorsoAccolto, Day: today}, today, lifeAt)
+	if err != nil || !v.AppealPending() || ruled.AppealPending() {
+		t.Fatal(err)
+	}
+	gone, err := ruled.Cancel(multe.Cancellation{Kind: multe.CancelRicorso, Reason: "Ricorso accolto"}, "operator:1", lifeAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := gone.UndoCancel(lifeAt)
+	if err != nil || !back.AppealPending() || back.State != multe.VerbaleFinalised || back.Cancellation != nil || gone.AppealPending() {
+		t.Errorf("undone = %v, %v", back.Appeals, err)
+	}
+}
+
 // TestOwedAfterCorrections takes what was asked on a day for enough, although the
 // office asked for more later that day or after.
 func TestOwedAfterCorrections(t *testing.T) {

@@ -26,8 +26,13 @@
 // A slip may carry two codes. The discounted one is worth the first step through its
 // last day, whatever the office records; everything else happens to the full one.
 //
-// A cancellation waits for the creditor's undo window before the platform is told.
-// What it held back is told again when it is undone.
+// What is due changes with the days. The steps are worked out when the record
+// changes; [Verbali.Reprice] finds the verbali whose step is over, and leaves their
+// new amount for the platform. A ricorso holds it, corrections keep every version.
+//
+// A cancellation waits for a second person where the creditor wants one, then for
+// the creditor's undo window before the platform is told. What it held back is told
+// again when it is undone.
 //
 // Money that overtook the slip is found when the slip arrives.
 //

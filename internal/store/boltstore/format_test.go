@@ -100,6 +100,13 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.Bulletin{Creditor: "C", ID: "B", Device: "D", Text: "t", Actor: "a", Written: at, Expires: at, Version: 3})
 	pin(t, `{"Creditor":"C","Bulletin":"B","Device":"D","At":`+when+`,"Version":3}`,
 		multe.BulletinRead{Creditor: "C", Bulletin: "B", Device: "D", At: at, Version: 3})
+	pin(t, `{"Register":"G","Cents":7,"Causale":"K","Debtor":null,"Policy":"reset","At":`+when+`,"On":"2026-03-01","Violation":"158-6","Fine":{"Reduced":3,"Discounted":2,"Late":4},"CostsCents":1,"Notification":{"How":"giacenza","Day":"2026-03-01","Notified":"2026-03-11"},"Steps":[{"Cents":7,"LastDay":""}],"By":"b","Why":"w"}`,
+		multe.Record{Register: "G", Cents: 7, Causale: "K", Policy: "reset", At: at, On: multe.DayOf(at), Violation: "158-6", Fine: &multe.Fine{Reduced: 3, Discounted: 2, Late: 4}, CostsCents: 1,
+			Notification: &multe.Notification{How: multe.NotifiedGiacenza, Day: multe.DayOf(at), Notified: multe.DayOf(at).Plus(10)}, Steps: []multe.Step{{Cents: 7}}, By: "b", Why: "w"})
+	pin(t, `{"Authority":"prefetto","Number":"N","Day":"2026-03-01","By":"b","Ruling":{"Verdetto":"respinto","Day":"2026-03-01","Number":"M","Cents":7,"LastDay":"2026-03-01","By":"c"}}`,
+		multe.Appeal{Authority: multe.AuthorityPrefetto, Number: "N", Day: multe.DayOf(at), By: "b", Ruling: &multe.Ruling{Verdetto: multe.RicorsoRespinto, Day: multe.DayOf(at), Number: "M", Cents: 7, LastDay: multe.DayOf(at), By: "c"}})
+	pin(t, `{"Kind":"autotutela","Cause":"furto","Reason":"R","By":"b","At":`+when+`,"Approved":"c"}`,
+		multe.Cancellation{Kind: multe.CancelAutotutela, Cause: "furto", Reason: "R", By: "b", At: at, Approved: "c"})
 	pin(t, `{"Creditor":"C","ID":"k:s","Kind":"k","Subject":"s","Detail":"d","Count":2,"Open":true,"Opened":`+when+`,"Changed":`+when+`,"Version":3}`,
 		multe.Discrepancy{Creditor: "C", ID: "k:s", Kind: "k", Subject: "s", Detail: "d", Count: 2, Open: true, Opened: at, Changed: at, Version: 3})
 	pin(t, `{"Creditor":"C","Seq":9,"At":`+when+`,"Actor":"a","Action":"b","Position":"P","Subject":"s","From":"f","To":"t","Code":"c"}`,
