@@ -430,3 +430,17 @@ func TestLogo(t *testing.T) {
 		}
 	}
 }
+
+// TestQPDF has every kind of document checked by a stranger.
+func TestQPDF(t *testing.T) {
+	all := documents(t)
+	for _, name := range []string{"verbale_no_reduced", "verbale_it", "avviso_cds_dated_de", "avviso_logo_reprint", "preavviso_windscreen"} {
+		file := filepath.Join(t.TempDir(), name+".pdf")
+		if err := os.WriteFile(file, draw(t, all[name]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(run(t, nil, "qpdf", "--check", file)); !strings.Contains(got, "No syntax or stream encoding errors") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

@@ -580,8 +580,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// killed is what a spool or store says from the moment the process is dead.
-var killed = errors.New("killed")
+// errKilled is what a spool or store says from the moment the process is dead.
+var errKilled = errors.New("killed")
 
 // TestKilledBetweenAnySteps kills the process before and after every step that
 // leaves a trace, with and without what was written but not synced, and checks
@@ -604,7 +604,7 @@ func TestKilledBetweenAnySteps(t *testing.T) {
 			r.Prints = prints.InChunks(4, s, r.spool, func() time.Time { return r.now }, r.chaos)
 			for dead := false; ; {
 				more, err := r.Run(t.Context())
-				if err != nil && (dead || !errors.Is(err, killed)) {
+				if err != nil && (dead || !errors.Is(err, errKilled)) {
 					t.Fatal(err)
 				}
 				if err != nil { // a new process, on what is on disk

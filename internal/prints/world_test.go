@@ -129,7 +129,7 @@ type dying struct {
 func (d *dying) step() error {
 	d.steps++
 	if d.left == 0 {
-		return killed
+		return errKilled
 	}
 	d.left--
 	return nil
