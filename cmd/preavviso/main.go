@@ -42,6 +42,7 @@ USO
   preavviso print --kind … --out FILE …    molti atti in un solo PDF o ZIP, dal servizio
   preavviso slip --out FILE …              un preavviso in JSON, pronto per la stampante termica
   preavviso template show | check FILE     i testi delle stampe, da cambiare e controllare
+  preavviso operator invite …              invita una persona alle pagine dell'ufficio
   preavviso certify …                      prova un palmare contro un servizio che sbaglia apposta
   preavviso version                        versione, commit e versione di Go
 
@@ -91,6 +92,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = runTemplate(rest, stdout)
 	case "certify":
 		err = runCertify(ctx, rest, os.Stdin, stdout)
+	case "operator":
+		err = runOperator(ctx, rest, stdout)
 	case "version":
 		err = version(rest, stdout)
 	case "help", "-h", "--help":
@@ -136,6 +139,8 @@ func helpOf(command string) string {
 		return certifyUsage
 	case "print":
 		return printUsage
+	case "operator":
+		return operatorUsage
 	case "slip":
 		return slipUsage
 	case "template":
