@@ -53,7 +53,7 @@ docs: setup ## pictures of every print into internal/docs/prints, of every page 
 	PREAVVISO_DOCS_PAGES=$(CURDIR)/internal/docs/pages go test -count 1 -run '^TestPages$$' ./internal/backoffice
 
 .PHONY: setup
-setup: packages assets
+setup: packages assets provider
 
 .PHONY: packages decoders
 packages: ## Debian packages: decoders, validators, foreign SOAP stacks, a C compiler
@@ -68,7 +68,15 @@ internal/assets/dist/.fetched: internal/assets/package-lock.json internal/assets
 	internal/assets/fetch.sh
 	@touch $@
 
+# The OpenID Connect provider that the tests sign in with.
+PROVIDER := internal/backoffice/testdata/idp
+.PHONY: provider
+provider: $(PROVIDER)/node_modules/.fetched
+$(PROVIDER)/node_modules/.fetched: $(PROVIDER)/package-lock.json
+	npm --prefix $(PROVIDER) ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: clean
 clean: ## what was fetched or built
-	rm -rf bin out internal/assets/node_modules
+	rm -rf bin out internal/assets/node_modules $(PROVIDER)/node_modules
 	find internal/assets/dist -type f ! -name .gitkeep -delete

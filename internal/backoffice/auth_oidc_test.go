@@ -277,11 +277,14 @@ func TestProviderDown(t *testing.T) {
 }
 
 // TestRealProvider signs in with oidc-provider, which is certified, in a process of
-// its own. It needs node, and «npm ci» in testdata/idp.
+// its own. It needs node, and «make provider».
 func TestRealProvider(t *testing.T) {
 	dir := filepath.Join("testdata", "idp")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "oidc-provider")); err != nil {
-		t.Skip("no node_modules in " + dir + ": run npm ci there")
+		if os.Getenv("PREAVVISO_TEST_REQUIRE") != "" {
+			t.Fatalf("the provider is missing, run «make provider»: %v", err)
+		}
+		t.Skipf("the provider is missing, run «make provider»: %v", err)
 	}
 	o := newOffice(t)
 	o.world.Pass(time.Since(o.world.Now())) // its tokens are of today
