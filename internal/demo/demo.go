@@ -183,7 +183,7 @@ func start(ctx context.Context, group *errgroup.Group, o Options, log *slog.Logg
 	d.admin = client{base: "http://" + service.Addr("api"), token: adminToken}
 	d.firmware = "http://" + service.Addr("firmware")
 	d.office = "http://" + service.Addr("office")
-	d.soap = "http://" + service.Addr("soap") + app.SOAPPath
+	d.soap = "http://" + service.Addr("soap")
 	return d, nil
 }
 

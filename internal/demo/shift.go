@@ -11,6 +11,7 @@ import (
 	"time"
 
 	firmware "preavviso/firmware-api/client"
+	"preavviso/internal/app"
 	"preavviso/internal/avviso"
 	"preavviso/internal/ppay/ppaysim"
 )
@@ -84,7 +85,7 @@ func (d *demo) shift(ctx context.Context) error {
 	base := "/v1/creditors/" + creditorCF
 
 	if err := d.sim.do(ctx, "PUT", "/control/v1/enti", map[string]any{"enti": []ppaysim.Creditor{{
-		CF: creditorCF, Segregation: "12", Endpoint: d.soap, User: simUser, Password: d.password,
+		CF: creditorCF, Segregation: "12", Endpoint: d.soap + app.SOAPPath, FlowEndpoint: d.soap + app.FlussiPath, ReportEndpoint: d.soap + app.RendicontazionePath, User: simUser, Password: d.password,
 		Types: []ppaysim.PaymentType{{Code: codiceVersamento}},
 	}}}, nil); err != nil {
 		return fmt.Errorf("telling the simulator about the creditor: %w", err)
