@@ -36,7 +36,7 @@ check: setup ## what a commit must pass besides the tests: format, vet, staticch
 
 .PHONY: bench
 bench: setup ## speed and memory, each figure beside its raw baseline
-	go test -run '^$$' -bench . -benchmem ./internal/store/boltstore ./pdf ./internal/symbol ./internal/escpos ./internal/ppay ./internal/app
+	go test -run '^$$' -bench . -benchmem ./internal/store/boltstore ./pdf ./internal/symbol ./internal/escpos ./internal/ppay ./internal/app ./internal/backoffice ./api
 
 .PHONY: fuzz
 fuzz: setup ## every fuzz target for FUZZTIME each

@@ -32,7 +32,7 @@ const (
 
 // office is the pages on a real store, with two creditors.
 type office struct {
-	t      *testing.T
+	t      testing.TB
 	world  *webtest.World
 	store  store.Store
 	access *access.Access
@@ -51,9 +51,11 @@ func (o *office) restart() {
 	o.http.Config.Handler = h
 }
 
-func newOffice(t *testing.T) *office {
+func newOffice(t testing.TB) *office { t.Helper(); return officeOf(t, webtest.New(t)) }
+
+// officeOf is the pages of a world.
+func officeOf(t testing.TB, w *webtest.World) *office {
 	t.Helper()
-	w := webtest.New(t)
 	o := &office{t: t, world: w, store: w.Store, access: w.Access, http: httptest.NewUnstartedServer(nil)}
 	o.base = "http://" + o.http.Listener.Addr().String()
 	var err error
@@ -139,7 +141,7 @@ func (b *browser) post(path string, form url.Values) page {
 	return b.do(http.MethodPost, path, form)
 }
 
-func (p page) want(t *testing.T, status int, location string) page {
+func (p page) want(t testing.TB, status int, location string) page {
 	t.Helper()
 	if p.status != status || p.header.Get("Location") != location {
 		t.Fatalf("got %d to %q, want %d to %q:\n%s", p.status, p.header.Get("Location"), status, location, p.body)

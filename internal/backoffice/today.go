@@ -370,7 +370,7 @@ func readFacts(r store.Reader, c multe.CreditorID, now time.Time, t trend) (f fa
 		return f, err
 	}
 	f.Dead, f.New = len(dead), len(fresh)
-	f.Silent, err = readSilent(r, c, now)
+	f.Silent, err = readSilent(r, c, now, t.heard)
 	return f, err
 }
 
@@ -378,8 +378,10 @@ func readFacts(r store.Reader, c multe.CreditorID, now time.Time, t trend) (f fa
 // the office asks: a shift and the night after it.
 const silentAfter = 24 * time.Hour
 
-// readSilent finds handhelds that hold codes since long and have sent nothing since.
-func readSilent(r store.Reader, c multe.CreditorID, now time.Time) ([]silent, error) {
+// readSilent finds handhelds that hold codes and have done nothing since long. It
+// reads counts and not the codes: on a Monday all handhelds are silent, and
+// together they hold thousands.
+func readSilent(r store.Reader, c multe.CreditorID, now time.Time, heard map[multe.DeviceID]time.Time) ([]silent, error) {
 	ds, err := r.Devices(c, "", maxDevices)
 	if err != nil {
 		return nil, err
@@ -389,18 +391,22 @@ func readSilent(r store.Reader, c multe.CreditorID, now time.Time) ([]silent, er
 		if d.State == multe.DeviceRevoked {
 			continue
 		}
-		held, err := r.CodesOf(c, d.ID, multe.CodeAssigned, "", store.MaxPage)
+		n, err := r.CountCodesOf(c, d.ID)
 		if err != nil {
 			return nil, err
 		}
-		var last time.Time
-		for _, k := range held {
-			if k.Changed.After(last) {
-				last = k.Changed
+		held, since := n[multe.CodeAssigned], fmt.Sprintf("più di %d giorni", trendDays)
+		if last, ok := heard[d.ID]; ok {
+			age := now.Sub(last)
+			if age <= silentAfter {
+				continue
+			}
+			if age < trendDays*24*time.Hour {
+				since = ago(age)
 			}
 		}
-		if len(held) > 0 && now.Sub(last) > silentAfter {
-			out = append(out, silent{d.ID, d.Name, fmt.Sprintf("ha %d codici in mano da %s", len(held), ago(now.Sub(last)))})
+		if held > 0 {
+			out = append(out, silent{d.ID, d.Name, fmt.Sprintf("ha %d codici in mano e non si sente da %s", held, since)})
 		}
 	}
 	return out, nil

@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -44,7 +45,8 @@ type trend struct {
 	paid multe.Payment // the last payment read
 	days map[multe.Day]*tally
 
-	recorded multe.VerbaleID // the verbale that was recorded last; "" if none was of late
+	recorded multe.VerbaleID              // the verbale that was recorded last; "" if none was of late
+	heard    map[multe.DeviceID]time.Time // when each handheld last did something; none: not in these days
 }
 
 func (t *trend) day(d multe.Day) *tally {
@@ -63,6 +65,9 @@ func (t *trend) note(e multe.AuditEntry, printed time.Time) {
 	t.seq = e.Seq
 	if e.Action == "verbale.recorded" {
 		t.recorded = multe.VerbaleID(e.Subject)
+	}
+	if d, ok := strings.CutPrefix(e.Actor, "device:"); ok {
+		t.hear(multe.DeviceID(d), e.At)
 	}
 	if !strings.HasPrefix(e.Action, "code.") || e.From == e.To {
 		return
@@ -87,6 +92,13 @@ func (t *trend) note(e multe.AuditEntry, printed time.Time) {
 	if e.To == string(multe.CodeActive) && !printed.IsZero() {
 		d.Waits[waitClass(e.At.Sub(printed))]++
 	}
+}
+
+func (t *trend) hear(d multe.DeviceID, at time.Time) {
+	if t.heard == nil {
+		t.heard = map[multe.DeviceID]time.Time{}
+	}
+	t.heard[d] = at
 }
 
 // pay adds one payment, on the day it was heard of.
@@ -130,7 +142,7 @@ func (t trend) last(n int, to multe.Day) []tally {
 // drawn. It returns the trend with it; t itself stays as it was, since a
 // transaction may run again.
 func follow(r store.Reader, c multe.CreditorID, t trend, today multe.Day) (trend, error) {
-	next := trend{seq: t.seq, paid: t.paid, recorded: t.recorded, days: map[multe.Day]*tally{}}
+	next := trend{seq: t.seq, paid: t.paid, recorded: t.recorded, days: map[multe.Day]*tally{}, heard: maps.Clone(t.heard)}
 	for d, x := range t.days {
 		kept := *x
 		next.days[d] = &kept

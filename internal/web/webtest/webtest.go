@@ -83,11 +83,27 @@ type World struct {
 	codes int
 }
 
+// start is when every World begins.
+var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
 // New returns a World with two creditors, at nine in the morning of 2 March
 // 2026, UTC. Nothing in it depends on chance.
 func New(t testing.TB) *World {
 	t.Helper()
-	s, err := boltstore.Open(filepath.Join(t.TempDir(), "store.db"), boltstore.Options{})
+	w := on(t, filepath.Join(t.TempDir(), "store.db"))
+	for id, name := range map[multe.CreditorID]string{Torino: "Comune di Torino", Alba: "Comune di Alba"} {
+		c := multe.Creditor{ID: id, Name: name, CodiceVersamento: "PM01", PoolLow: 10, PoolTarget: 20}
+		if _, err := w.Registry.AddCreditor(t.Context(), "admin", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// on returns the World whose store is in a file.
+func on(t testing.TB, path string) *World {
+	t.Helper()
+	s, err := boltstore.Open(path, boltstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +114,7 @@ func New(t testing.TB) *World {
 	})
 	logged := &Buffer{}
 	w := &World{Store: s, Logged: logged, Log: slog.New(slog.NewJSONHandler(logged, nil)),
-		Random: &Random{c: rand.NewChaCha8([32]byte{7})}, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+		Random: &Random{c: rand.NewChaCha8([32]byte{7})}, now: start}
 	nudge := func() {}
 	w.Registry = registry.New(s, w.Now, w.Random)
 	if w.Access, err = access.New(access.Config{Store: s, Now: w.Now, Random: w.Random}); err != nil {
@@ -131,12 +147,6 @@ func New(t testing.TB) *World {
 		_, err := w.Inbox.Work(ctx)
 		return err
 	})
-	for id, name := range map[multe.CreditorID]string{Torino: "Comune di Torino", Alba: "Comune di Alba"} {
-		c := multe.Creditor{ID: id, Name: name, CodiceVersamento: "PM01", PoolLow: 10, PoolTarget: 20}
-		if _, err := w.Registry.AddCreditor(t.Context(), "admin", c); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return w
 }
 
