@@ -19,7 +19,7 @@ import (
 	"preavviso/firmware-api/client"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // Exit statuses.
 const (
@@ -30,11 +30,13 @@ const (
 
 const usage = `palmare: un palmare simulato.
 
+  palmare app                                 si usa a mano, come un vero palmare
   palmare enrol  --qr TESTO                   si attiva con il codice QR dell'ufficio
   palmare enrol  --server URL --code CODICE   lo stesso, a mano
   palmare lease  [--want N]                   prende N codici, o quanti decide il servizio
   palmare issue  --plate TARGA [--place …]    scrive un preavviso (in carta/)
-  palmare hear                               dice che cosa fa sapere il servizio
+  palmare print  --verbale ID                 chiede al servizio i byte per la stampante
+  palmare hear                                dice che cosa fa sapere il servizio
   palmare sync                                trasmette ciò che manca
   palmare return                              restituisce i codici non stampati
   palmare status                              dice che cosa ha
@@ -48,7 +50,8 @@ type options struct {
 	qr, pin              string
 	want, slips          int
 	plate, place, warden string
-	photo                string
+	photo, verbale       string
+	in                   io.Reader // of app
 	offline              time.Duration
 	rate                 float64
 	seed                 uint64
@@ -57,7 +60,7 @@ type options struct {
 }
 
 // run returns the exit status.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
@@ -78,6 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.StringVar(&o.plate, "plate", "", "`targa`")
 	fs.StringVar(&o.place, "place", "Via Roma, fronte civico 12", "`luogo`")
 	fs.StringVar(&o.photo, "photo", "", "`file` JPEG, foto del preavviso")
+	fs.StringVar(&o.verbale, "verbale", "", "`id` di un preavviso trasmesso")
 	fs.StringVar(&o.warden, "warden", "M042", "`matricola`")
 	fs.IntVar(&o.slips, "slips", 50, "`preavvisi` del turno")
 	fs.DurationVar(&o.offline, "offline", 6*time.Hour, "`durata` del turno senza rete")
@@ -90,19 +94,41 @@ func run(args []string, stdout, stderr io.Writer) int {
 	} else if err != nil || fs.NArg() > 0 {
 		return exitUsage
 	}
+	o.in = stdin
 	if err := command(o, stdout); err != nil {
-		if no, ok := errors.AsType[*client.Refusal](err); ok && no.Detail != "" {
-			fmt.Fprintf(stderr, "palmare: %s (%s)\n", no.Detail, no.Code)
-		} else {
-			fmt.Fprintln(stderr, "palmare:", err)
-		}
+		fmt.Fprintln(stderr, "palmare:", said(err))
 		return exitError
 	}
 	return exitOK
 }
 
+// said is an error as the warden reads it.
+func said(err error) string {
+	no, answered := errors.AsType[*client.Refusal](err)
+	switch {
+	case answered && no.Detail != "":
+		return fmt.Sprintf("%s (%s)", no.Detail, no.Code)
+	case errors.Is(err, client.ErrNoCodes):
+		return "i codici sono finiti: prenderne altri dove c'è rete"
+	case errors.Is(err, client.ErrStale):
+		return "i codici potrebbero essere stati ritirati: prima di stampare collegarsi alla rete"
+	case errors.Is(err, client.ErrNoShift):
+		return "mancano i dati del turno: collegarsi alla rete"
+	case errors.Is(err, client.ErrViolation):
+		return "questa violazione non è prevista per oggi o per questo veicolo"
+	case errors.Is(err, client.ErrNoSlip):
+		return "per questa violazione non si lascia un preavviso"
+	case errors.Is(err, client.ErrPhoto):
+		return "la foto è vuota o supera 2 MiB"
+	case errors.Is(err, client.ErrPin):
+		return "il servizio mostra una chiave diversa da quella del codice QR: non collegarsi, avvisare l'ufficio"
+	}
+	return err.Error()
+}
+
 var commands = map[string]func(options, io.Writer) error{
 	"enrol": enrol, "lease": lease, "issue": issue, "sync": syncNow, "return": giveBack, "status": status, "hear": hear, "shift": playShift,
+	"app": app, "print": printAgain,
 }
 
 // open opens the device of a folder. The address of the service is kept beside it,
@@ -136,19 +162,15 @@ func with(o options, do func(*client.Device) error) error {
 
 func enrol(o options, w io.Writer) error {
 	if o.qr != "" {
-		e, err := client.ParseEnrolment(o.qr)
-		if err != nil {
-			return errors.New("il testo non è un codice QR di attivazione del servizio")
+		var err error
+		if o, err = readQR(o); err != nil {
+			return err
 		}
-		o.server, o.pin, o.code = e.Server, e.Pin, e.Code
 	}
 	if o.server == "" || o.code == "" {
 		return errors.New("serve --qr, oppure --server e --code")
 	}
-	if err := os.MkdirAll(o.dir, 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(o.dir, "server"), []byte(strings.TrimSpace(o.server+" "+o.pin)+"\n"), 0o600); err != nil {
+	if err := keepServer(o); err != nil {
 		return err
 	}
 	return with(o, func(d *client.Device) error {
@@ -162,6 +184,23 @@ func enrol(o options, w io.Writer) error {
 		fmt.Fprintf(w, "%s è attivo\n", e.Name)
 		return show(d, w)
 	})
+}
+
+// readQR takes server, pin and code from the office's QR code.
+func readQR(o options) (options, error) {
+	e, err := client.ParseEnrolment(o.qr)
+	if err != nil {
+		return o, errors.New("il testo non è un codice QR di attivazione del servizio")
+	}
+	o.server, o.pin, o.code = e.Server, e.Pin, e.Code
+	return o, nil
+}
+
+func keepServer(o options) error {
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.dir, "server"), []byte(strings.TrimSpace(o.server+" "+o.pin)+"\n"), 0o600)
 }
 
 func lease(o options, w io.Writer) error {
@@ -194,7 +233,7 @@ func issue(o options, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		path, id, err := printSlip(filepath.Join(o.dir, paperDir), slip)
+		path, id, err := printSlip(d, filepath.Join(o.dir, paperDir), slip)
 		if err != nil {
 			return err
 		}
@@ -219,6 +258,20 @@ func hear(o options, w io.Writer) error {
 			_, err := fmt.Fprint(w, page)
 			return err
 		})
+	})
+}
+
+// printAgain fetches what a printer needs for a slip that the service has.
+func printAgain(o options, w io.Writer) error {
+	if o.verbale == "" {
+		return errors.New("serve --verbale")
+	}
+	return with(o, func(d *client.Device) error {
+		path, err := printerBytes(d, filepath.Join(o.dir, paperDir), o.verbale, true)
+		if err == nil {
+			fmt.Fprintf(w, "byte per la stampante in %s\n", path)
+		}
+		return err
 	})
 }
 

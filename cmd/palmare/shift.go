@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -15,12 +18,11 @@ import (
 	"preavviso/firmware-api/client"
 )
 
-// paperDir is where slips are "printed", below the device's folder: what is in it
-// survives the app, as paper does.
-const paperDir = "carta"
-
 // spare is how many codes more than slips a shift takes along.
 const spare = 10
+
+// photoEvery is which slip has a photo.
+const photoEvery = 3
 
 // shift is a warden's day. All of its progress is in the device's journal and on
 // paper, so that it can be played on after any crash.
@@ -43,6 +45,9 @@ type shift struct {
 	crashes int  // how often it died
 	online  bool // there is a network
 	printed int  // slips on paper
+
+	photos []string // ids of the photos that this installation took
+	heard  int      // slips of which the service told something
 }
 
 // died is the panic of a simulated crash.
@@ -80,7 +85,7 @@ func (s *shift) live() (ended bool, err error) {
 	}()
 	transport := s.transport
 	if transport == nil {
-		transport = http.DefaultTransport
+		transport = d.Conn().Transport() // with the pin of the service's key, if it has one
 	}
 	d.Conn().SetTransport(cable{s, transport})
 	d.Conn().SetNow(s.now)
@@ -137,7 +142,7 @@ func (s *shift) work(d *client.Device, random *rand.Rand) (ended bool, err error
 	if err := s.evening(d, paper); err != nil {
 		return false, err
 	}
-	fmt.Fprintf(s.out, "turno finito: %d preavvisi, %d trasmessi da questa installazione, %d guasti\n", s.printed, d.Sent(), s.crashes)
+	fmt.Fprintf(s.out, "turno finito: %d preavvisi, %d trasmessi da questa installazione, %d esiti ricevuti, %d guasti\n", s.printed, d.Sent(), s.heard, s.crashes)
 	return true, nil
 }
 
@@ -151,20 +156,67 @@ func (s *shift) issue(d *client.Device, paper string, random *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	_, id, err := printSlip(paper, slip)
+	_, id, err := printSlip(d, paper, slip)
 	if err != nil {
 		return err
 	}
 	s.printed++
-	return d.Printed(id)
+	if err := d.Printed(id); err != nil || s.printed%photoEvery != 0 {
+		return err
+	}
+	file, err := photo(random)
+	if err != nil {
+		return err
+	}
+	photoID, err := d.AddPhoto(id, file)
+	if err == nil {
+		s.photos = append(s.photos, photoID)
+	}
+	return err
+}
+
+// photo is a picture of noise: about 9 KB that no compression makes smaller, so that
+// it goes up in pieces of a size of its own.
+func photo(random *rand.Rand) ([]byte, error) {
+	picture := image.NewGray(image.Rect(0, 0, 128, 96))
+	for i := range picture.Pix {
+		picture.Pix[i] = byte(random.Uint32())
+	}
+	var b bytes.Buffer
+	err := jpeg.Encode(&b, picture, &jpeg.Options{Quality: 75})
+	return b.Bytes(), err
+}
+
+// waiting counts the photos that the service has not got and does not refuse.
+func waiting(d *client.Device) (n int, err error) {
+	var list []struct{ Reason string }
+	if err := json.Unmarshal([]byte(d.Photos()), &list); err != nil {
+		return 0, err
+	}
+	for _, p := range list {
+		if p.Reason == "" {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // evening uploads all there is, and gives back what was not printed.
 func (s *shift) evening(d *client.Device, paper string) error {
-	for d.Count("printed")+d.Count("spoiling")+d.Count("returning") > 0 {
+	for {
+		photos, err := waiting(d)
+		if err != nil {
+			return err
+		}
+		if photos+d.Count("printed")+d.Count("spoiling")+d.Count("returning") == 0 {
+			break
+		}
 		if err := d.Sync(); err != nil && !retry(err) {
 			return err
 		}
+	}
+	if err := s.listen(d); err != nil {
+		return err
 	}
 	if err := d.Recover(); err != nil {
 		return err
@@ -178,6 +230,23 @@ func (s *shift) evening(d *client.Device, paper string) error {
 		}
 	}
 	return nil
+}
+
+// listen hears what became of the slips until nothing new comes, and says so.
+func (s *shift) listen(d *client.Device) error {
+	for {
+		err := d.Hear(func(page string) error {
+			var p struct{ Slips []struct{ ID string } }
+			if err := json.Unmarshal([]byte(page), &p); err != nil {
+				return err
+			}
+			s.heard += len(p.Slips)
+			return nil
+		})
+		if err == nil || !retry(err) {
+			return err
+		}
+	}
 }
 
 // retry reports whether the network, not the service, failed.
@@ -195,6 +264,7 @@ func (s *shift) install(d *client.Device, paper, code string) error {
 			return err
 		}
 	}
+	s.photos = nil // what was not sent is gone with the app
 	s.online = true
 	fresh, err := s.open()
 	if err != nil {
@@ -239,7 +309,7 @@ func (s *shift) install(d *client.Device, paper, code string) error {
 // warden looks at the printer.
 func reprint(d *client.Device, paper string) error {
 	for slip := d.Unsure(); slip != ""; slip = d.Unsure() {
-		_, id, err := printSlip(paper, slip)
+		_, id, err := printSlip(d, paper, slip)
 		if err != nil {
 			return err
 		}
@@ -253,46 +323,6 @@ func reprint(d *client.Device, paper string) error {
 func count(paper string) (int, error) {
 	slips, err := filepath.Glob(filepath.Join(paper, "*.json"))
 	return len(slips), err
-}
-
-// printSlip puts a slip on paper: for programs and for people. Paper that is there
-// stays as it is, and must say the same.
-func printSlip(paper, slip string) (path, id string, err error) {
-	var s struct {
-		ID, Avviso, Plate, Place string
-		IssuedAt                 time.Time `json:"issued_at"`
-		Violation                struct{ Norm, Conduct string }
-		Steps                    []struct {
-			Cents   int64
-			LastDay string `json:"last_day"`
-		}
-	}
-	if err := json.Unmarshal([]byte(slip), &s); err != nil {
-		return "", "", err
-	}
-	if err := os.MkdirAll(paper, 0o700); err != nil {
-		return "", "", err
-	}
-	path = filepath.Join(paper, s.ID+".json")
-	if old, err := os.ReadFile(path); err == nil {
-		if string(old) != slip {
-			return "", "", fmt.Errorf("%s says something else", path)
-		}
-		return path, s.ID, nil
-	}
-	text := fmt.Sprintf("PREAVVISO DI ACCERTAMENTO\n%s, %s\nTarga %s\n%s\n%s\n\nCodice avviso %s\n",
-		s.Place, s.IssuedAt.Local().Format("02/01/2006 15:04"), s.Plate, s.Violation.Norm, s.Violation.Conduct, s.Avviso)
-	for _, step := range s.Steps {
-		text += fmt.Sprintf("€ %d,%02d", step.Cents/100, step.Cents%100)
-		if step.LastDay != "" {
-			text += " entro il " + step.LastDay
-		}
-		text += "\n"
-	}
-	if err := os.WriteFile(filepath.Join(paper, s.ID+".txt"), []byte(text), 0o600); err != nil {
-		return "", "", err
-	}
-	return path, s.ID, os.WriteFile(path, []byte(slip), 0o600)
 }
 
 // syncShift asks for the shift; what is kept serves where there is no answer.

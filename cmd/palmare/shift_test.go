@@ -133,6 +133,14 @@ func shiftOf(t *testing.T, seed uint64, diedAt map[string]bool) {
 		t.Errorf("%d crashes, installed again: %t, %d messages lost: the shift was too quiet", s.crashes, installed, net.lost)
 	}
 	checkShift(t, w, device.ID, day, filepath.Join(dir, paperDir), slips, true)
+	if len(s.photos) < 3 || s.heard == 0 {
+		t.Errorf("%d photos, %d slips heard of: the shift was too quiet", len(s.photos), s.heard)
+	}
+	for _, id := range s.photos {
+		if p, err := w.Photos.Get(t.Context(), webtest.Torino, device.ID, multe.PhotoID(id)); err != nil || p.State != multe.PhotoKept {
+			t.Errorf("photo %s is %s, %v", id, p.State, err)
+		}
+	}
 }
 
 // TestReally is the program itself: it enrols, and plays a shift in processes that

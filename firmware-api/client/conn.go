@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -76,6 +77,15 @@ func parseServer(server string) (*url.URL, error) {
 
 // SetTransport sets what carries the requests. Call it before the first.
 func (c *Conn) SetTransport(t http.RoundTripper) { c.http.Transport = t }
+
+// Transport returns what carries the requests: after [Conn.SetPin] it holds the
+// service to its key.
+func (c *Conn) Transport() http.RoundTripper {
+	if c.http.Transport == nil {
+		return http.DefaultTransport
+	}
+	return c.http.Transport
+}
 
 // SetNow sets the clock of the device. Call it before the first request.
 func (c *Conn) SetNow(now func() time.Time) { c.now = now }
@@ -162,6 +172,7 @@ type outgoing struct {
 	kind         string // of the body
 	body         []byte // nil: none
 	tag          string // of the answer that is known already; "" is none
+	want         string // of the answer's body; "" is JSON
 }
 
 // incoming is a good answer.
@@ -204,7 +215,7 @@ func (c *Conn) once(o outgoing) (_ incoming, again bool, err error) {
 	// alone takes it for a receipt, and forgets a slip that nobody has.
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	ok := resp.StatusCode/100 == 2
-	if ok && kind != kindJSON {
+	if ok && kind != cmp.Or(o.want, kindJSON) {
 		return incoming{}, false, fmt.Errorf("client: %d with %q is not the service's answer", resp.StatusCode, kind)
 	}
 	middle := sent.Add(c.now().Sub(sent) / 2)

@@ -48,6 +48,7 @@ type shift struct {
 		Holidays   []string    `json:"holidays"`
 		Violations []violation `json:"violations"`
 	} `json:"catalogue"`
+	Wardens []warden `json:"wardens"`
 }
 
 type term struct {
