@@ -31,7 +31,7 @@ func TestActs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Pass(8 * 24 * time.Hour)
-	srv := httptest.NewServer(api.New(api.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Verbali: w.Verbali,
+	srv := httptest.NewServer(api.New(api.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Access: w.Access, Verbali: w.Verbali,
 		Exports: w.Exports, Owners: w.Owners}))
 	defer srv.Close()
 
