@@ -50,7 +50,7 @@ func personal(permission string) bool {
 
 func operatorBody(o multe.Operator) KnownOperator {
 	return KnownOperator{Id: string(o.ID), Name: o.Name, Role: string(o.RoleOf()), Disabled: o.Disabled, HasToken: !o.Token.IsZero(),
-		Email: o.Login, Invited: o.InviteBy, SecondFactor: o.TOTP.Confirmed, Changed: o.Changed}
+		Email: o.Login, Invited: o.InviteBy, SecondFactor: o.TOTP.Confirmed, Changed: o.Changed, Version: int64(o.Version)}
 }
 
 func (s *server) invitation(o multe.Operator, code string) PersonInvitation {

@@ -33,7 +33,7 @@ func TestClient(t *testing.T) {
 	if v := got.JSON200.Verbale; v.Plate != plate || v.Id != string(r.verbale.Slip.ID) {
 		t.Errorf("verbale = %+v", v)
 	}
-	rec, err := c.RecordVerbaleWithResponse(ctx, "00514490010", got.JSON200.Verbale.Id, client.RecordVerbaleJSONRequestBody{Register: "V/2026/1", Cents: 4200, Causale: "Verbale CdS n. 1", Anonymous: true})
+	rec, err := c.RecordVerbaleWithResponse(ctx, "00514490010", got.JSON200.Verbale.Id, nil, client.RecordVerbaleJSONRequestBody{Register: "V/2026/1", Cents: 4200, Causale: "Verbale CdS n. 1", Anonymous: true})
 	if err != nil || rec.JSON200 == nil || rec.JSON200.Verbale.State != "finalised" {
 		t.Errorf("recording a verbale: %v, %s", err, rec.Body)
 	}

@@ -3,10 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"preavviso/internal/documents"
 	"preavviso/internal/fault"
@@ -39,9 +36,9 @@ func (s *server) ChangeCreditor(ctx context.Context, r ChangeCreditorRequestObje
 	if r.Body.Cf != r.Cf {
 		return nil, fault.New(fault.Invalid, "creditor.other_cf", "Il codice fiscale nel corpo non è quello dell'indirizzo: un ente non cambia codice fiscale.")
 	}
-	version, err := strconv.ParseUint(strings.Trim(r.Params.IfMatch, `"`), 10, 64)
+	version, err := versionOf(r.Params.IfMatch)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "request.bad_if_match", "L'intestazione If-Match non è tra quelle restituite dal servizio.", err)
+		return nil, err
 	}
 	c, err := s.Registry.ChangeCreditor(ctx, actor(ctx), creditorOf(*r.Body), version)
 	if err != nil {
@@ -51,7 +48,7 @@ func (s *server) ChangeCreditor(ctx context.Context, r ChangeCreditorRequestObje
 }
 
 func creditorVersion(c multe.Creditor) CreditorVersionJSONResponse {
-	return CreditorVersionJSONResponse{Body: creditorBody(c), Headers: CreditorVersionResponseHeaders{ETag: fmt.Sprintf("%q", strconv.FormatUint(c.Version, 10))}}
+	return CreditorVersionJSONResponse{Body: creditorBody(c), Headers: CreditorVersionResponseHeaders{ETag: etag(c.Version)}}
 }
 
 // AddDocument serves PUT /v1/creditors/{cf}/documents/{kind}.

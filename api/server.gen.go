@@ -1157,6 +1157,9 @@ type Device struct {
 	// Signs It signs its requests with a key; false while it is not enrolled.
 	Signs bool        `json:"signs"`
 	State DeviceState `json:"state"`
+
+	// Version As in the ETag, for If-Match.
+	Version int64 `json:"version"`
 }
 
 // DeviceState defines model for Device.State.
@@ -1618,6 +1621,9 @@ type KnownOperator struct {
 
 	// SecondFactor Whether the person has enrolled one.
 	SecondFactor bool `json:"second_factor,omitempty,omitzero"`
+
+	// Version As in the ETag, for If-Match.
+	Version int64 `json:"version"`
 }
 
 // Match other: of an IUV that is none of ours. matched: notified and accounted for,
@@ -2482,8 +2488,11 @@ type Verbale struct {
 	StepsNow     []Step              `json:"steps_now,omitempty,omitzero"`
 	Vehicle      string              `json:"vehicle,omitempty,omitzero"`
 	VehicleClass VerbaleVehicleClass `json:"vehicle_class,omitempty,omitzero"`
-	Violation    Violation           `json:"violation"`
-	Warden       string              `json:"warden"`
+
+	// Version As in the ETag, for If-Match.
+	Version   int64     `json:"version"`
+	Violation Violation `json:"violation"`
+	Warden    string    `json:"warden"`
 }
 
 // VerbaleOfflineReason defines model for Verbale.OfflineReason.
@@ -2622,6 +2631,12 @@ type DocumentKind = string
 // From defines model for From.
 type From = string
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // Language defines model for Language.
 type Language = PrintLanguage
 
@@ -2630,6 +2645,9 @@ type Limit = int
 
 // Open defines model for Open.
 type Open = bool
+
+// RequiredKey defines model for RequiredKey.
+type RequiredKey = string
 
 // To defines model for To.
 type To = string
@@ -2647,9 +2665,20 @@ type ListCreditorsParams struct {
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddCreditorParams defines parameters for AddCreditor.
+type AddCreditorParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ChangeCreditorParams defines parameters for ChangeCreditor.
 type ChangeCreditorParams struct {
 	IfMatch string `json:"If-Match"`
+
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReadAccountingCSVParams defines parameters for ReadAccountingCSV.
@@ -2670,6 +2699,20 @@ type ReadAccountingParams struct {
 	To To `form:"to" json:"to"`
 }
 
+// UndoVoidParams defines parameters for UndoVoid.
+type UndoVoidParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// VoidCodeParams defines parameters for VoidCode.
+type VoidCodeParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListDevicesParams defines parameters for ListDevices.
 type ListDevicesParams struct {
 	// After The last id of the page before.
@@ -2677,10 +2720,35 @@ type ListDevicesParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddDeviceParams defines parameters for AddDevice.
+type AddDeviceParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// RevokeDeviceParams defines parameters for RevokeDevice.
+type RevokeDeviceParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
 // AccountCodesParams defines parameters for AccountCodes.
 type AccountCodesParams struct {
 	// Day When the codes were lent, in Europe/Rome.
 	Day string `form:"day" json:"day"`
+}
+
+// InviteDeviceParams defines parameters for InviteDevice.
+type InviteDeviceParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
 }
 
 // ListDiscrepanciesParams defines parameters for ListDiscrepancies.
@@ -2691,6 +2759,20 @@ type ListDiscrepanciesParams struct {
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// CloseDiscrepancyParams defines parameters for CloseDiscrepancy.
+type CloseDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// TakeDiscrepancyParams defines parameters for TakeDiscrepancy.
+type TakeDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListDocumentsParams defines parameters for ListDocuments.
@@ -2707,6 +2789,14 @@ type AddDocumentParams struct {
 
 	// DryRun Only look at it.
 	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
@@ -2724,6 +2814,20 @@ type ListExportsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// MakeExportParams defines parameters for MakeExport.
+type MakeExportParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// WithdrawExportParams defines parameters for WithdrawExport.
+type WithdrawExportParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReadExportParams defines parameters for ReadExport.
@@ -2747,10 +2851,24 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// MakePortalListParams defines parameters for MakePortalList.
+type MakePortalListParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListDeviceMessagesParams defines parameters for ListDeviceMessages.
 type ListDeviceMessagesParams struct {
 	After ID    `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// SendDeviceMessageParams defines parameters for SendDeviceMessage.
+type SendDeviceMessageParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListOperatorsParams defines parameters for ListOperators.
@@ -2760,11 +2878,90 @@ type ListOperatorsParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddOperatorParams defines parameters for AddOperator.
+type AddOperatorParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// EnableOperatorParams defines parameters for EnableOperator.
+type EnableOperatorParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// DisableOperatorParams defines parameters for DisableOperator.
+type DisableOperatorParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ResetOperatorParams defines parameters for ResetOperator.
+type ResetOperatorParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// SetRoleParams defines parameters for SetRole.
+type SetRoleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// RevokeTokenParams defines parameters for RevokeToken.
+type RevokeTokenParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// RotateTokenParams defines parameters for RotateToken.
+type RotateTokenParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
 // ListOrphansParams defines parameters for ListOrphans.
 type ListOrphansParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ImportCodesParams defines parameters for ImportCodes.
+type ImportCodesParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ImportOwnersParams defines parameters for ImportOwners.
+type ImportOwnersParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListPaymentsParams defines parameters for ListPayments.
@@ -2774,11 +2971,39 @@ type ListPaymentsParams struct {
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// InviteOperatorParams defines parameters for InviteOperator.
+type InviteOperatorParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
 // ListPrintJobsParams defines parameters for ListPrintJobs.
 type ListPrintJobsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// StartPrintJobParams defines parameters for StartPrintJob.
+type StartPrintJobParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// RerunPrintJobParams defines parameters for RerunPrintJob.
+type RerunPrintJobParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// CancelPrintJobParams defines parameters for CancelPrintJob.
+type CancelPrintJobParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListPrintItemsParams defines parameters for ListPrintItems.
@@ -2791,11 +3016,25 @@ type ListPrintItemsParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// PrintAgainParams defines parameters for PrintAgain.
+type PrintAgainParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// RecordRefundParams defines parameters for RecordRefund.
+type RecordRefundParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListVerbaliParams defines parameters for ListVerbali.
@@ -2805,10 +3044,87 @@ type ListVerbaliParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AppealVerbaleParams defines parameters for AppealVerbale.
+type AppealVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// RuleAppealParams defines parameters for RuleAppeal.
+type RuleAppealParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
 // ReadAvvisoParams defines parameters for ReadAvviso.
 type ReadAvvisoParams struct {
 	// Language The second language of the payment notice; it is none.
 	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
+}
+
+// UndoCancellationParams defines parameters for UndoCancellation.
+type UndoCancellationParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// CancelVerbaleParams defines parameters for CancelVerbale.
+type CancelVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ApproveCancellationParams defines parameters for ApproveCancellation.
+type ApproveCancellationParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// CorrectVerbaleParams defines parameters for CorrectVerbale.
+type CorrectVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// NotifyVerbaleParams defines parameters for NotifyVerbale.
+type NotifyVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListPrintsParams defines parameters for ListPrints.
@@ -2816,6 +3132,24 @@ type ListPrintsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// PrintVerbaleParams defines parameters for PrintVerbale.
+type PrintVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// RecordVerbaleParams defines parameters for RecordVerbale.
+type RecordVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ReadSlipPDFParams defines parameters for ReadSlipPDF.
@@ -2842,10 +3176,31 @@ type ReadVerbalePDFParams struct {
 	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
 }
 
+// PauseWebhookParams defines parameters for PauseWebhook.
+type PauseWebhookParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ResumeWebhookJSONBody defines parameters for ResumeWebhook.
 type ResumeWebhookJSONBody struct {
 	// After The `seq` after which to begin, 0 for everything; absent goes on where it was.
 	After *int64 `json:"after,omitempty"`
+}
+
+// ResumeWebhookParams defines parameters for ResumeWebhook.
+type ResumeWebhookParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// RotateWebhookParams defines parameters for RotateWebhook.
+type RotateWebhookParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
 }
 
 // ListInstallationDiscrepanciesParams defines parameters for ListInstallationDiscrepancies.
@@ -2858,6 +3213,20 @@ type ListInstallationDiscrepanciesParams struct {
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CloseInstallationDiscrepancyParams defines parameters for CloseInstallationDiscrepancy.
+type CloseInstallationDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// TakeInstallationDiscrepancyParams defines parameters for TakeInstallationDiscrepancy.
+type TakeInstallationDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// State Dead ones, which are listed without it, could not be worked and wait for
@@ -2867,6 +3236,13 @@ type ListMessagesParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReplayMessageParams defines parameters for ReplayMessage.
+type ReplayMessageParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
@@ -2948,7 +3324,7 @@ type ServerInterface interface {
 	ListCreditors(c *gin.Context, params ListCreditorsParams)
 	// AddCreditor Begin to serve a creditor.
 	// (POST /v1/creditors)
-	AddCreditor(c *gin.Context)
+	AddCreditor(c *gin.Context, params AddCreditorParams)
 	// ReadCreditor A creditor as it is configured.
 	// (GET /v1/creditors/{cf})
 	ReadCreditor(c *gin.Context, cf CF)
@@ -2969,34 +3345,34 @@ type ServerInterface interface {
 	ReadTimeline(c *gin.Context, cf CF, code AvvisoOrPosition)
 	// UndoVoid Take that back, while PiemontePAY has not heard of it.
 	// (DELETE /v1/creditors/{cf}/codes/{code}/void)
-	UndoVoid(c *gin.Context, cf CF, code AvvisoOrPosition)
+	UndoVoid(c *gin.Context, cf CF, code AvvisoOrPosition, params UndoVoidParams)
 	// VoidCode Give up a code that is on no slip.
 	// (POST /v1/creditors/{cf}/codes/{code}/void)
-	VoidCode(c *gin.Context, cf CF, code AvvisoOrPosition)
+	VoidCode(c *gin.Context, cf CF, code AvvisoOrPosition, params VoidCodeParams)
 	// ListDevices The handhelds of the creditor, oldest first.
 	// (GET /v1/creditors/{cf}/devices)
 	ListDevices(c *gin.Context, cf CF, params ListDevicesParams)
 	// AddDevice Add a handheld and make its enrolment code.
 	// (POST /v1/creditors/{cf}/devices)
-	AddDevice(c *gin.Context, cf CF)
+	AddDevice(c *gin.Context, cf CF, params AddDeviceParams)
 	// RevokeDevice Revoke a handheld for good (lost, stolen, retired).
 	// (DELETE /v1/creditors/{cf}/devices/{id})
-	RevokeDevice(c *gin.Context, cf CF, id ID)
+	RevokeDevice(c *gin.Context, cf CF, id ID, params RevokeDeviceParams)
 	// AccountCodes What became of every code lent to a handheld on a day.
 	// (GET /v1/creditors/{cf}/devices/{id}/codes)
 	AccountCodes(c *gin.Context, cf CF, id ID, params AccountCodesParams)
 	// InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 	// (POST /v1/creditors/{cf}/devices/{id}/invites)
-	InviteDevice(c *gin.Context, cf CF, id ID)
+	InviteDevice(c *gin.Context, cf CF, id ID, params InviteDeviceParams)
 	// ListDiscrepancies What a person must look at.
 	// (GET /v1/creditors/{cf}/discrepancies)
 	ListDiscrepancies(c *gin.Context, cf CF, params ListDiscrepanciesParams)
 	// CloseDiscrepancy End a work item with an outcome and a note.
 	// (POST /v1/creditors/{cf}/discrepancies/{id}/closure)
-	CloseDiscrepancy(c *gin.Context, cf CF, id DiscrepancyID)
+	CloseDiscrepancy(c *gin.Context, cf CF, id DiscrepancyID, params CloseDiscrepancyParams)
 	// TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
 	// (POST /v1/creditors/{cf}/discrepancies/{id}/taking)
-	TakeDiscrepancy(c *gin.Context, cf CF, id DiscrepancyID)
+	TakeDiscrepancy(c *gin.Context, cf CF, id DiscrepancyID, params TakeDiscrepancyParams)
 	// ListDocuments The documents of a kind, the latest first.
 	// (GET /v1/creditors/{cf}/documents/{kind})
 	ListDocuments(c *gin.Context, cf CF, kind DocumentKind, params ListDocumentsParams)
@@ -3014,10 +3390,10 @@ type ServerInterface interface {
 	ListExports(c *gin.Context, cf CF, params ListExportsParams)
 	// MakeExport Make a list of acts to look up or to notify.
 	// (POST /v1/creditors/{cf}/exports)
-	MakeExport(c *gin.Context, cf CF)
+	MakeExport(c *gin.Context, cf CF, params MakeExportParams)
 	// WithdrawExport Say that a list was not used; its acts may be in another.
 	// (DELETE /v1/creditors/{cf}/exports/{id})
-	WithdrawExport(c *gin.Context, cf CF, id ID)
+	WithdrawExport(c *gin.Context, cf CF, id ID, params WithdrawExportParams)
 	// ReadExport A list, and how its acts stand today.
 	// (GET /v1/creditors/{cf}/exports/{id})
 	ReadExport(c *gin.Context, cf CF, id ID, params ReadExportParams)
@@ -3035,13 +3411,13 @@ type ServerInterface interface {
 	ReadFlusso(c *gin.Context, cf CF, id ID, params ReadFlussoParams)
 	// MakePortalList The list of codes that an operator loads on the portal by hand.
 	// (POST /v1/creditors/{cf}/lista-di-carico)
-	MakePortalList(c *gin.Context, cf CF)
+	MakePortalList(c *gin.Context, cf CF, params MakePortalListParams)
 	// ListDeviceMessages The messages to handhelds, by id.
 	// (GET /v1/creditors/{cf}/messages)
 	ListDeviceMessages(c *gin.Context, cf CF, params ListDeviceMessagesParams)
 	// SendDeviceMessage Write a short text to one handheld, or to all.
 	// (POST /v1/creditors/{cf}/messages)
-	SendDeviceMessage(c *gin.Context, cf CF)
+	SendDeviceMessage(c *gin.Context, cf CF, params SendDeviceMessageParams)
 	// ReadDeviceMessage A message to handhelds, and who has read it.
 	// (GET /v1/creditors/{cf}/messages/{id})
 	ReadDeviceMessage(c *gin.Context, cf CF, id ID)
@@ -3050,55 +3426,55 @@ type ServerInterface interface {
 	ListOperators(c *gin.Context, cf CF, params ListOperatorsParams)
 	// AddOperator Let a program act for the creditor, with a token.
 	// (POST /v1/creditors/{cf}/operators)
-	AddOperator(c *gin.Context, cf CF)
+	AddOperator(c *gin.Context, cf CF, params AddOperatorParams)
 	// EnableOperator Let a disabled operator in again.
 	// (DELETE /v1/creditors/{cf}/operators/{id}/disabled)
-	EnableOperator(c *gin.Context, cf CF, id ID)
+	EnableOperator(c *gin.Context, cf CF, id ID, params EnableOperatorParams)
 	// DisableOperator Shut an operator out at once, token and sessions included.
 	// (PUT /v1/creditors/{cf}/operators/{id}/disabled)
-	DisableOperator(c *gin.Context, cf CF, id ID)
+	DisableOperator(c *gin.Context, cf CF, id ID, params DisableOperatorParams)
 	// ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
 	// (POST /v1/creditors/{cf}/operators/{id}/reset)
-	ResetOperator(c *gin.Context, cf CF, id ID)
+	ResetOperator(c *gin.Context, cf CF, id ID, params ResetOperatorParams)
 	// SetRole Give an operator another role, at once.
 	// (PUT /v1/creditors/{cf}/operators/{id}/role)
-	SetRole(c *gin.Context, cf CF, id ID)
+	SetRole(c *gin.Context, cf CF, id ID, params SetRoleParams)
 	// RevokeToken End an operator's token.
 	// (DELETE /v1/creditors/{cf}/operators/{id}/token)
-	RevokeToken(c *gin.Context, cf CF, id ID)
+	RevokeToken(c *gin.Context, cf CF, id ID, params RevokeTokenParams)
 	// RotateToken Give an operator a new token; the old one stops working.
 	// (POST /v1/creditors/{cf}/operators/{id}/token)
-	RotateToken(c *gin.Context, cf CF, id ID)
+	RotateToken(c *gin.Context, cf CF, id ID, params RotateTokenParams)
 	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
 	// (GET /v1/creditors/{cf}/orphans)
 	ListOrphans(c *gin.Context, cf CF, params ListOrphansParams)
 	// ImportCodes Give codes the numbers that somebody read on the portal.
 	// (POST /v1/creditors/{cf}/orphans/import)
-	ImportCodes(c *gin.Context, cf CF)
+	ImportCodes(c *gin.Context, cf CF, params ImportCodesParams)
 	// ImportOwners Read an extract of a vehicle register, and keep its owners.
 	// (POST /v1/creditors/{cf}/owners/import)
-	ImportOwners(c *gin.Context, cf CF)
+	ImportOwners(c *gin.Context, cf CF, params ImportOwnersParams)
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	// (GET /v1/creditors/{cf}/payments)
 	ListPayments(c *gin.Context, cf CF, params ListPaymentsParams)
 	// InviteOperator Invite a person to the pages.
 	// (POST /v1/creditors/{cf}/people)
-	InviteOperator(c *gin.Context, cf CF)
+	InviteOperator(c *gin.Context, cf CF, params InviteOperatorParams)
 	// ListPrintJobs Print jobs, by id.
 	// (GET /v1/creditors/{cf}/print-jobs)
 	ListPrintJobs(c *gin.Context, cf CF, params ListPrintJobsParams)
 	// StartPrintJob Print many verbali into one file.
 	// (POST /v1/creditors/{cf}/print-jobs)
-	StartPrintJob(c *gin.Context, cf CF)
+	StartPrintJob(c *gin.Context, cf CF, params StartPrintJobParams)
 	// ReadPrintJob How far a job is.
 	// (GET /v1/creditors/{cf}/print-jobs/{id})
 	ReadPrintJob(c *gin.Context, cf CF, id ID)
 	// RerunPrintJob Make the output of an expired or failed job again, as it was.
 	// (POST /v1/creditors/{cf}/print-jobs/{id}/again)
-	RerunPrintJob(c *gin.Context, cf CF, id ID)
+	RerunPrintJob(c *gin.Context, cf CF, id ID, params RerunPrintJobParams)
 	// CancelPrintJob Stop a job. What it printed stays in the history.
 	// (POST /v1/creditors/{cf}/print-jobs/{id}/cancel)
-	CancelPrintJob(c *gin.Context, cf CF, id ID)
+	CancelPrintJob(c *gin.Context, cf CF, id ID, params CancelPrintJobParams)
 	// ListPrintItems The verbali of a job in their order, or those that were left out.
 	// (GET /v1/creditors/{cf}/print-jobs/{id}/items)
 	ListPrintItems(c *gin.Context, cf CF, id ID, params ListPrintItemsParams)
@@ -3110,13 +3486,13 @@ type ServerInterface interface {
 	ReadPrint(c *gin.Context, cf CF, id ID)
 	// PrintAgain A print as it was, byte for byte, for evidence.
 	// (POST /v1/creditors/{cf}/prints/{id}/again)
-	PrintAgain(c *gin.Context, cf CF, id ID)
+	PrintAgain(c *gin.Context, cf CF, id ID, params PrintAgainParams)
 	// ListRefunds Refunds by id.
 	// (GET /v1/creditors/{cf}/refunds)
 	ListRefunds(c *gin.Context, cf CF, params ListRefundsParams)
 	// RecordRefund Record that money was paid back; the service moves none.
 	// (POST /v1/creditors/{cf}/refunds)
-	RecordRefund(c *gin.Context, cf CF)
+	RecordRefund(c *gin.Context, cf CF, params RecordRefundParams)
 	// ReadStock How many codes there are in each state.
 	// (GET /v1/creditors/{cf}/stock)
 	ReadStock(c *gin.Context, cf CF)
@@ -3128,25 +3504,25 @@ type ServerInterface interface {
 	ReadVerbale(c *gin.Context, cf CF, id ID)
 	// AppealVerbale Register a ricorso.
 	// (POST /v1/creditors/{cf}/verbali/{id}/appeal)
-	AppealVerbale(c *gin.Context, cf CF, id ID)
+	AppealVerbale(c *gin.Context, cf CF, id ID, params AppealVerbaleParams)
 	// RuleAppeal Register the outcome of the pending ricorso.
 	// (POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome)
-	RuleAppeal(c *gin.Context, cf CF, id ID)
+	RuleAppeal(c *gin.Context, cf CF, id ID, params RuleAppealParams)
 	// ReadAvviso The pagoPA payment notice of a recorded verbale, to look at.
 	// (GET /v1/creditors/{cf}/verbali/{id}/avviso.pdf)
 	ReadAvviso(c *gin.Context, cf CF, id ID, params ReadAvvisoParams)
 	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	// (DELETE /v1/creditors/{cf}/verbali/{id}/cancellation)
-	UndoCancellation(c *gin.Context, cf CF, id ID)
+	UndoCancellation(c *gin.Context, cf CF, id ID, params UndoCancellationParams)
 	// CancelVerbale Annul a verbale, in autotutela or by archiviazione.
 	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation)
-	CancelVerbale(c *gin.Context, cf CF, id ID)
+	CancelVerbale(c *gin.Context, cf CF, id ID, params CancelVerbaleParams)
 	// ApproveCancellation Be the second person who says that a verbale is annulled.
 	// (POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval)
-	ApproveCancellation(c *gin.Context, cf CF, id ID)
+	ApproveCancellation(c *gin.Context, cf CF, id ID, params ApproveCancellationParams)
 	// CorrectVerbale Correct what was recorded.
 	// (POST /v1/creditors/{cf}/verbali/{id}/corrections)
-	CorrectVerbale(c *gin.Context, cf CF, id ID)
+	CorrectVerbale(c *gin.Context, cf CF, id ID, params CorrectVerbaleParams)
 	// ReadHistory Every version of what was recorded, the one in force last.
 	// (GET /v1/creditors/{cf}/verbali/{id}/history)
 	ReadHistory(c *gin.Context, cf CF, id ID)
@@ -3155,7 +3531,7 @@ type ServerInterface interface {
 	ReadMoney(c *gin.Context, cf CF, id ID)
 	// NotifyVerbale Record that a verbale was notified.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/notification)
-	NotifyVerbale(c *gin.Context, cf CF, id ID)
+	NotifyVerbale(c *gin.Context, cf CF, id ID, params NotifyVerbaleParams)
 	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
 	// (GET /v1/creditors/{cf}/verbali/{id}/owner-hints)
 	ListOwnerHints(c *gin.Context, cf CF, id ID)
@@ -3173,7 +3549,7 @@ type ServerInterface interface {
 	ListPrints(c *gin.Context, cf CF, id ID, params ListPrintsParams)
 	// PrintVerbale Print a paper of a verbale.
 	// (POST /v1/creditors/{cf}/verbali/{id}/prints)
-	PrintVerbale(c *gin.Context, cf CF, id ID)
+	PrintVerbale(c *gin.Context, cf CF, id ID, params PrintVerbaleParams)
 	// ListReceipts The ricevute telematiche of a verbale's codes.
 	// (GET /v1/creditors/{cf}/verbali/{id}/receipts)
 	ListReceipts(c *gin.Context, cf CF, id ID)
@@ -3182,7 +3558,7 @@ type ServerInterface interface {
 	ReadReceipt(c *gin.Context, cf CF, id ID, digest string)
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	// (PUT /v1/creditors/{cf}/verbali/{id}/record)
-	RecordVerbale(c *gin.Context, cf CF, id ID)
+	RecordVerbale(c *gin.Context, cf CF, id ID, params RecordVerbaleParams)
 	// ReadSlipPDF The slip of a thermal printer as a page of its own size.
 	// (GET /v1/creditors/{cf}/verbali/{id}/slip.pdf)
 	ReadSlipPDF(c *gin.Context, cf CF, id ID, params ReadSlipPDFParams)
@@ -3203,22 +3579,22 @@ type ServerInterface interface {
 	PutWebhook(c *gin.Context, cf CF, id ID)
 	// PauseWebhook Stop telling; what happens meanwhile is told later.
 	// (POST /v1/creditors/{cf}/webhooks/{id}/pause)
-	PauseWebhook(c *gin.Context, cf CF, id ID)
+	PauseWebhook(c *gin.Context, cf CF, id ID, params PauseWebhookParams)
 	// ResumeWebhook Tell again, also from an earlier event on.
 	// (POST /v1/creditors/{cf}/webhooks/{id}/resume)
-	ResumeWebhook(c *gin.Context, cf CF, id ID)
+	ResumeWebhook(c *gin.Context, cf CF, id ID, params ResumeWebhookParams)
 	// RotateWebhook Another secret; for 24 hours the one before signs too.
 	// (POST /v1/creditors/{cf}/webhooks/{id}/secret)
-	RotateWebhook(c *gin.Context, cf CF, id ID)
+	RotateWebhook(c *gin.Context, cf CF, id ID, params RotateWebhookParams)
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	// (GET /v1/discrepancies)
 	ListInstallationDiscrepancies(c *gin.Context, params ListInstallationDiscrepanciesParams)
 	// CloseInstallationDiscrepancy End what belongs to no creditor, with an outcome and a note.
 	// (POST /v1/discrepancies/{id}/closure)
-	CloseInstallationDiscrepancy(c *gin.Context, id DiscrepancyID)
+	CloseInstallationDiscrepancy(c *gin.Context, id DiscrepancyID, params CloseInstallationDiscrepancyParams)
 	// TakeInstallationDiscrepancy Look after what belongs to no creditor.
 	// (POST /v1/discrepancies/{id}/taking)
-	TakeInstallationDiscrepancy(c *gin.Context, id DiscrepancyID)
+	TakeInstallationDiscrepancy(c *gin.Context, id DiscrepancyID, params TakeInstallationDiscrepancyParams)
 	// Health Whether the service can read its store.
 	// (GET /v1/health)
 	Health(c *gin.Context)
@@ -3230,7 +3606,7 @@ type ServerInterface interface {
 	ReadMessage(c *gin.Context, id ID)
 	// ReplayMessage Have a dead or done message worked again, soon.
 	// (POST /v1/messages/{id}/replay)
-	ReplayMessage(c *gin.Context, id ID)
+	ReplayMessage(c *gin.Context, id ID, params ReplayMessageParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -3280,6 +3656,33 @@ func (siw *ServerInterfaceWrapper) ListCreditors(c *gin.Context) {
 // AddCreditor operation middleware
 func (siw *ServerInterfaceWrapper) AddCreditor(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddCreditorParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3287,7 +3690,7 @@ func (siw *ServerInterfaceWrapper) AddCreditor(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.AddCreditor(c)
+	siw.Handler.AddCreditor(c, params)
 }
 
 // ReadCreditor operation middleware
@@ -3355,6 +3758,25 @@ func (siw *ServerInterfaceWrapper) ChangeCreditor(c *gin.Context) {
 	} else {
 		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
 		return
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
 	}
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3547,6 +3969,30 @@ func (siw *ServerInterfaceWrapper) UndoVoid(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UndoVoidParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3554,7 +4000,7 @@ func (siw *ServerInterfaceWrapper) UndoVoid(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.UndoVoid(c, cf, code)
+	siw.Handler.UndoVoid(c, cf, code, params)
 }
 
 // VoidCode operation middleware
@@ -3581,6 +4027,30 @@ func (siw *ServerInterfaceWrapper) VoidCode(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCodeParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3588,7 +4058,7 @@ func (siw *ServerInterfaceWrapper) VoidCode(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.VoidCode(c, cf, code)
+	siw.Handler.VoidCode(c, cf, code, params)
 }
 
 // ListDevices operation middleware
@@ -3650,6 +4120,33 @@ func (siw *ServerInterfaceWrapper) AddDevice(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddDeviceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3657,7 +4154,7 @@ func (siw *ServerInterfaceWrapper) AddDevice(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.AddDevice(c, cf)
+	siw.Handler.AddDevice(c, cf, params)
 }
 
 // RevokeDevice operation middleware
@@ -3684,6 +4181,49 @@ func (siw *ServerInterfaceWrapper) RevokeDevice(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeDeviceParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3691,7 +4231,7 @@ func (siw *ServerInterfaceWrapper) RevokeDevice(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RevokeDevice(c, cf, id)
+	siw.Handler.RevokeDevice(c, cf, id, params)
 }
 
 // AccountCodes operation middleware
@@ -3763,6 +4303,33 @@ func (siw *ServerInterfaceWrapper) InviteDevice(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params InviteDeviceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3770,7 +4337,7 @@ func (siw *ServerInterfaceWrapper) InviteDevice(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.InviteDevice(c, cf, id)
+	siw.Handler.InviteDevice(c, cf, id, params)
 }
 
 // ListDiscrepancies operation middleware
@@ -3849,6 +4416,30 @@ func (siw *ServerInterfaceWrapper) CloseDiscrepancy(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseDiscrepancyParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3856,7 +4447,7 @@ func (siw *ServerInterfaceWrapper) CloseDiscrepancy(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CloseDiscrepancy(c, cf, id)
+	siw.Handler.CloseDiscrepancy(c, cf, id, params)
 }
 
 // TakeDiscrepancy operation middleware
@@ -3883,6 +4474,30 @@ func (siw *ServerInterfaceWrapper) TakeDiscrepancy(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TakeDiscrepancyParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -3890,7 +4505,7 @@ func (siw *ServerInterfaceWrapper) TakeDiscrepancy(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.TakeDiscrepancy(c, cf, id)
+	siw.Handler.TakeDiscrepancy(c, cf, id, params)
 }
 
 // ListDocuments operation middleware
@@ -3987,6 +4602,46 @@ func (siw *ServerInterfaceWrapper) AddDocument(c *gin.Context) {
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dry_run: %w", err), http.StatusBadRequest)
 		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
 	}
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4153,6 +4808,30 @@ func (siw *ServerInterfaceWrapper) MakeExport(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MakeExportParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4160,7 +4839,7 @@ func (siw *ServerInterfaceWrapper) MakeExport(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.MakeExport(c, cf)
+	siw.Handler.MakeExport(c, cf, params)
 }
 
 // WithdrawExport operation middleware
@@ -4187,6 +4866,30 @@ func (siw *ServerInterfaceWrapper) WithdrawExport(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawExportParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4194,7 +4897,7 @@ func (siw *ServerInterfaceWrapper) WithdrawExport(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.WithdrawExport(c, cf, id)
+	siw.Handler.WithdrawExport(c, cf, id, params)
 }
 
 // ReadExport operation middleware
@@ -4430,6 +5133,30 @@ func (siw *ServerInterfaceWrapper) MakePortalList(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MakePortalListParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4437,7 +5164,7 @@ func (siw *ServerInterfaceWrapper) MakePortalList(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.MakePortalList(c, cf)
+	siw.Handler.MakePortalList(c, cf, params)
 }
 
 // ListDeviceMessages operation middleware
@@ -4499,6 +5226,30 @@ func (siw *ServerInterfaceWrapper) SendDeviceMessage(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendDeviceMessageParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4506,7 +5257,7 @@ func (siw *ServerInterfaceWrapper) SendDeviceMessage(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.SendDeviceMessage(c, cf)
+	siw.Handler.SendDeviceMessage(c, cf, params)
 }
 
 // ReadDeviceMessage operation middleware
@@ -4602,6 +5353,33 @@ func (siw *ServerInterfaceWrapper) AddOperator(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddOperatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4609,7 +5387,7 @@ func (siw *ServerInterfaceWrapper) AddOperator(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.AddOperator(c, cf)
+	siw.Handler.AddOperator(c, cf, params)
 }
 
 // EnableOperator operation middleware
@@ -4636,6 +5414,49 @@ func (siw *ServerInterfaceWrapper) EnableOperator(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EnableOperatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4643,7 +5464,7 @@ func (siw *ServerInterfaceWrapper) EnableOperator(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.EnableOperator(c, cf, id)
+	siw.Handler.EnableOperator(c, cf, id, params)
 }
 
 // DisableOperator operation middleware
@@ -4670,6 +5491,49 @@ func (siw *ServerInterfaceWrapper) DisableOperator(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisableOperatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4677,7 +5541,7 @@ func (siw *ServerInterfaceWrapper) DisableOperator(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.DisableOperator(c, cf, id)
+	siw.Handler.DisableOperator(c, cf, id, params)
 }
 
 // ResetOperator operation middleware
@@ -4704,6 +5568,33 @@ func (siw *ServerInterfaceWrapper) ResetOperator(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetOperatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4711,7 +5602,7 @@ func (siw *ServerInterfaceWrapper) ResetOperator(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ResetOperator(c, cf, id)
+	siw.Handler.ResetOperator(c, cf, id, params)
 }
 
 // SetRole operation middleware
@@ -4738,6 +5629,49 @@ func (siw *ServerInterfaceWrapper) SetRole(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetRoleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4745,7 +5679,7 @@ func (siw *ServerInterfaceWrapper) SetRole(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.SetRole(c, cf, id)
+	siw.Handler.SetRole(c, cf, id, params)
 }
 
 // RevokeToken operation middleware
@@ -4772,6 +5706,49 @@ func (siw *ServerInterfaceWrapper) RevokeToken(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeTokenParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4779,7 +5756,7 @@ func (siw *ServerInterfaceWrapper) RevokeToken(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RevokeToken(c, cf, id)
+	siw.Handler.RevokeToken(c, cf, id, params)
 }
 
 // RotateToken operation middleware
@@ -4806,6 +5783,33 @@ func (siw *ServerInterfaceWrapper) RotateToken(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateTokenParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4813,7 +5817,7 @@ func (siw *ServerInterfaceWrapper) RotateToken(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RotateToken(c, cf, id)
+	siw.Handler.RotateToken(c, cf, id, params)
 }
 
 // ListOrphans operation middleware
@@ -4875,6 +5879,30 @@ func (siw *ServerInterfaceWrapper) ImportCodes(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportCodesParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4882,7 +5910,7 @@ func (siw *ServerInterfaceWrapper) ImportCodes(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ImportCodes(c, cf)
+	siw.Handler.ImportCodes(c, cf, params)
 }
 
 // ImportOwners operation middleware
@@ -4900,6 +5928,30 @@ func (siw *ServerInterfaceWrapper) ImportOwners(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportOwnersParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4907,7 +5959,7 @@ func (siw *ServerInterfaceWrapper) ImportOwners(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ImportOwners(c, cf)
+	siw.Handler.ImportOwners(c, cf, params)
 }
 
 // ListPayments operation middleware
@@ -4969,6 +6021,33 @@ func (siw *ServerInterfaceWrapper) InviteOperator(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params InviteOperatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -4976,7 +6055,7 @@ func (siw *ServerInterfaceWrapper) InviteOperator(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.InviteOperator(c, cf)
+	siw.Handler.InviteOperator(c, cf, params)
 }
 
 // ListPrintJobs operation middleware
@@ -5038,6 +6117,30 @@ func (siw *ServerInterfaceWrapper) StartPrintJob(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartPrintJobParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5045,7 +6148,7 @@ func (siw *ServerInterfaceWrapper) StartPrintJob(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.StartPrintJob(c, cf)
+	siw.Handler.StartPrintJob(c, cf, params)
 }
 
 // ReadPrintJob operation middleware
@@ -5106,6 +6209,30 @@ func (siw *ServerInterfaceWrapper) RerunPrintJob(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RerunPrintJobParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5113,7 +6240,7 @@ func (siw *ServerInterfaceWrapper) RerunPrintJob(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RerunPrintJob(c, cf, id)
+	siw.Handler.RerunPrintJob(c, cf, id, params)
 }
 
 // CancelPrintJob operation middleware
@@ -5140,6 +6267,30 @@ func (siw *ServerInterfaceWrapper) CancelPrintJob(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelPrintJobParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5147,7 +6298,7 @@ func (siw *ServerInterfaceWrapper) CancelPrintJob(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CancelPrintJob(c, cf, id)
+	siw.Handler.CancelPrintJob(c, cf, id, params)
 }
 
 // ListPrintItems operation middleware
@@ -5303,6 +6454,30 @@ func (siw *ServerInterfaceWrapper) PrintAgain(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PrintAgainParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5310,7 +6485,7 @@ func (siw *ServerInterfaceWrapper) PrintAgain(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.PrintAgain(c, cf, id)
+	siw.Handler.PrintAgain(c, cf, id, params)
 }
 
 // ListRefunds operation middleware
@@ -5372,6 +6547,30 @@ func (siw *ServerInterfaceWrapper) RecordRefund(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5379,7 +6578,7 @@ func (siw *ServerInterfaceWrapper) RecordRefund(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RecordRefund(c, cf)
+	siw.Handler.RecordRefund(c, cf, params)
 }
 
 // ReadStock operation middleware
@@ -5509,6 +6708,49 @@ func (siw *ServerInterfaceWrapper) AppealVerbale(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AppealVerbaleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5516,7 +6758,7 @@ func (siw *ServerInterfaceWrapper) AppealVerbale(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.AppealVerbale(c, cf, id)
+	siw.Handler.AppealVerbale(c, cf, id, params)
 }
 
 // RuleAppeal operation middleware
@@ -5543,6 +6785,49 @@ func (siw *ServerInterfaceWrapper) RuleAppeal(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RuleAppealParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5550,7 +6835,7 @@ func (siw *ServerInterfaceWrapper) RuleAppeal(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RuleAppeal(c, cf, id)
+	siw.Handler.RuleAppeal(c, cf, id, params)
 }
 
 // ReadAvviso operation middleware
@@ -5622,6 +6907,49 @@ func (siw *ServerInterfaceWrapper) UndoCancellation(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UndoCancellationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5629,7 +6957,7 @@ func (siw *ServerInterfaceWrapper) UndoCancellation(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.UndoCancellation(c, cf, id)
+	siw.Handler.UndoCancellation(c, cf, id, params)
 }
 
 // CancelVerbale operation middleware
@@ -5656,6 +6984,49 @@ func (siw *ServerInterfaceWrapper) CancelVerbale(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelVerbaleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5663,7 +7034,7 @@ func (siw *ServerInterfaceWrapper) CancelVerbale(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CancelVerbale(c, cf, id)
+	siw.Handler.CancelVerbale(c, cf, id, params)
 }
 
 // ApproveCancellation operation middleware
@@ -5690,6 +7061,49 @@ func (siw *ServerInterfaceWrapper) ApproveCancellation(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveCancellationParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5697,7 +7111,7 @@ func (siw *ServerInterfaceWrapper) ApproveCancellation(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ApproveCancellation(c, cf, id)
+	siw.Handler.ApproveCancellation(c, cf, id, params)
 }
 
 // CorrectVerbale operation middleware
@@ -5724,6 +7138,49 @@ func (siw *ServerInterfaceWrapper) CorrectVerbale(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectVerbaleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5731,7 +7188,7 @@ func (siw *ServerInterfaceWrapper) CorrectVerbale(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.CorrectVerbale(c, cf, id)
+	siw.Handler.CorrectVerbale(c, cf, id, params)
 }
 
 // ReadHistory operation middleware
@@ -5826,6 +7283,49 @@ func (siw *ServerInterfaceWrapper) NotifyVerbale(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params NotifyVerbaleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -5833,7 +7333,7 @@ func (siw *ServerInterfaceWrapper) NotifyVerbale(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.NotifyVerbale(c, cf, id)
+	siw.Handler.NotifyVerbale(c, cf, id, params)
 }
 
 // ListOwnerHints operation middleware
@@ -6058,6 +7558,30 @@ func (siw *ServerInterfaceWrapper) PrintVerbale(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PrintVerbaleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6065,7 +7589,7 @@ func (siw *ServerInterfaceWrapper) PrintVerbale(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.PrintVerbale(c, cf, id)
+	siw.Handler.PrintVerbale(c, cf, id, params)
 }
 
 // ListReceipts operation middleware
@@ -6169,6 +7693,49 @@ func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordVerbaleParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6176,7 +7743,7 @@ func (siw *ServerInterfaceWrapper) RecordVerbale(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RecordVerbale(c, cf, id)
+	siw.Handler.RecordVerbale(c, cf, id, params)
 }
 
 // ReadSlipPDF operation middleware
@@ -6447,6 +8014,30 @@ func (siw *ServerInterfaceWrapper) PauseWebhook(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseWebhookParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6454,7 +8045,7 @@ func (siw *ServerInterfaceWrapper) PauseWebhook(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.PauseWebhook(c, cf, id)
+	siw.Handler.PauseWebhook(c, cf, id, params)
 }
 
 // ResumeWebhook operation middleware
@@ -6481,6 +8072,33 @@ func (siw *ServerInterfaceWrapper) ResumeWebhook(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeWebhookParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6488,7 +8106,7 @@ func (siw *ServerInterfaceWrapper) ResumeWebhook(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ResumeWebhook(c, cf, id)
+	siw.Handler.ResumeWebhook(c, cf, id, params)
 }
 
 // RotateWebhook operation middleware
@@ -6515,6 +8133,33 @@ func (siw *ServerInterfaceWrapper) RotateWebhook(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateWebhookParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey RequiredKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6522,7 +8167,7 @@ func (siw *ServerInterfaceWrapper) RotateWebhook(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.RotateWebhook(c, cf, id)
+	siw.Handler.RotateWebhook(c, cf, id, params)
 }
 
 // ListInstallationDiscrepancies operation middleware
@@ -6583,6 +8228,30 @@ func (siw *ServerInterfaceWrapper) CloseInstallationDiscrepancy(c *gin.Context) 
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseInstallationDiscrepancyParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6590,7 +8259,7 @@ func (siw *ServerInterfaceWrapper) CloseInstallationDiscrepancy(c *gin.Context) 
 		}
 	}
 
-	siw.Handler.CloseInstallationDiscrepancy(c, id)
+	siw.Handler.CloseInstallationDiscrepancy(c, id, params)
 }
 
 // TakeInstallationDiscrepancy operation middleware
@@ -6608,6 +8277,30 @@ func (siw *ServerInterfaceWrapper) TakeInstallationDiscrepancy(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TakeInstallationDiscrepancyParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6615,7 +8308,7 @@ func (siw *ServerInterfaceWrapper) TakeInstallationDiscrepancy(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.TakeInstallationDiscrepancy(c, id)
+	siw.Handler.TakeInstallationDiscrepancy(c, id, params)
 }
 
 // Health operation middleware
@@ -6714,6 +8407,30 @@ func (siw *ServerInterfaceWrapper) ReplayMessage(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayMessageParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6721,7 +8438,7 @@ func (siw *ServerInterfaceWrapper) ReplayMessage(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ReplayMessage(c, id)
+	siw.Handler.ReplayMessage(c, id, params)
 }
 
 // GinServerOptions provides options for the Gin server.
@@ -6900,7 +8617,8 @@ func (response ListCreditorsdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type AddCreditorRequestObject struct {
-	Body *AddCreditorJSONRequestBody
+	Params AddCreditorParams
+	Body   *AddCreditorJSONRequestBody
 }
 
 type AddCreditorResponseObject interface {
@@ -7187,8 +8905,9 @@ func (response ReadTimelinedefaultApplicationProblemPlusJSONResponse) VisitReadT
 }
 
 type UndoVoidRequestObject struct {
-	Cf   CF               `json:"cf"`
-	Code AvvisoOrPosition `json:"code"`
+	Cf     CF               `json:"cf"`
+	Code   AvvisoOrPosition `json:"code"`
+	Params UndoVoidParams
 }
 
 type UndoVoidResponseObject interface {
@@ -7227,9 +8946,10 @@ func (response UndoVoiddefaultApplicationProblemPlusJSONResponse) VisitUndoVoidR
 }
 
 type VoidCodeRequestObject struct {
-	Cf   CF               `json:"cf"`
-	Code AvvisoOrPosition `json:"code"`
-	Body *VoidCodeJSONRequestBody
+	Cf     CF               `json:"cf"`
+	Code   AvvisoOrPosition `json:"code"`
+	Params VoidCodeParams
+	Body   *VoidCodeJSONRequestBody
 }
 
 type VoidCodeResponseObject interface {
@@ -7308,8 +9028,9 @@ func (response ListDevicesdefaultApplicationProblemPlusJSONResponse) VisitListDe
 }
 
 type AddDeviceRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *AddDeviceJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params AddDeviceParams
+	Body   *AddDeviceJSONRequestBody
 }
 
 type AddDeviceResponseObject interface {
@@ -7348,8 +9069,9 @@ func (response AddDevicedefaultApplicationProblemPlusJSONResponse) VisitAddDevic
 }
 
 type RevokeDeviceRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RevokeDeviceParams
 }
 
 type RevokeDeviceResponseObject interface {
@@ -7429,8 +9151,9 @@ func (response AccountCodesdefaultApplicationProblemPlusJSONResponse) VisitAccou
 }
 
 type InviteDeviceRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params InviteDeviceParams
 }
 
 type InviteDeviceResponseObject interface {
@@ -7509,9 +9232,10 @@ func (response ListDiscrepanciesdefaultApplicationProblemPlusJSONResponse) Visit
 }
 
 type CloseDiscrepancyRequestObject struct {
-	Cf   CF            `json:"cf"`
-	Id   DiscrepancyID `json:"id"`
-	Body *CloseDiscrepancyJSONRequestBody
+	Cf     CF            `json:"cf"`
+	Id     DiscrepancyID `json:"id"`
+	Params CloseDiscrepancyParams
+	Body   *CloseDiscrepancyJSONRequestBody
 }
 
 type CloseDiscrepancyResponseObject interface {
@@ -7550,8 +9274,9 @@ func (response CloseDiscrepancydefaultApplicationProblemPlusJSONResponse) VisitC
 }
 
 type TakeDiscrepancyRequestObject struct {
-	Cf CF            `json:"cf"`
-	Id DiscrepancyID `json:"id"`
+	Cf     CF            `json:"cf"`
+	Id     DiscrepancyID `json:"id"`
+	Params TakeDiscrepancyParams
 }
 
 type TakeDiscrepancyResponseObject interface {
@@ -7800,8 +9525,9 @@ func (response ListExportsdefaultApplicationProblemPlusJSONResponse) VisitListEx
 }
 
 type MakeExportRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *MakeExportJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params MakeExportParams
+	Body   *MakeExportJSONRequestBody
 }
 
 type MakeExportResponseObject interface {
@@ -7840,8 +9566,9 @@ func (response MakeExportdefaultApplicationProblemPlusJSONResponse) VisitMakeExp
 }
 
 type WithdrawExportRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params WithdrawExportParams
 }
 
 type WithdrawExportResponseObject interface {
@@ -8088,7 +9815,8 @@ func (response ReadFlussodefaultApplicationProblemPlusJSONResponse) VisitReadFlu
 }
 
 type MakePortalListRequestObject struct {
-	Cf CF `json:"cf"`
+	Cf     CF `json:"cf"`
+	Params MakePortalListParams
 }
 
 type MakePortalListResponseObject interface {
@@ -8167,8 +9895,9 @@ func (response ListDeviceMessagesdefaultApplicationProblemPlusJSONResponse) Visi
 }
 
 type SendDeviceMessageRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *SendDeviceMessageJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params SendDeviceMessageParams
+	Body   *SendDeviceMessageJSONRequestBody
 }
 
 type SendDeviceMessageResponseObject interface {
@@ -8287,8 +10016,9 @@ func (response ListOperatorsdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type AddOperatorRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *AddOperatorJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params AddOperatorParams
+	Body   *AddOperatorJSONRequestBody
 }
 
 type AddOperatorResponseObject interface {
@@ -8327,8 +10057,9 @@ func (response AddOperatordefaultApplicationProblemPlusJSONResponse) VisitAddOpe
 }
 
 type EnableOperatorRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params EnableOperatorParams
 }
 
 type EnableOperatorResponseObject interface {
@@ -8367,8 +10098,9 @@ func (response EnableOperatordefaultApplicationProblemPlusJSONResponse) VisitEna
 }
 
 type DisableOperatorRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params DisableOperatorParams
 }
 
 type DisableOperatorResponseObject interface {
@@ -8407,8 +10139,9 @@ func (response DisableOperatordefaultApplicationProblemPlusJSONResponse) VisitDi
 }
 
 type ResetOperatorRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ResetOperatorParams
 }
 
 type ResetOperatorResponseObject interface {
@@ -8447,9 +10180,10 @@ func (response ResetOperatordefaultApplicationProblemPlusJSONResponse) VisitRese
 }
 
 type SetRoleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *SetRoleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params SetRoleParams
+	Body   *SetRoleJSONRequestBody
 }
 
 type SetRoleResponseObject interface {
@@ -8488,8 +10222,9 @@ func (response SetRoledefaultApplicationProblemPlusJSONResponse) VisitSetRoleRes
 }
 
 type RevokeTokenRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RevokeTokenParams
 }
 
 type RevokeTokenResponseObject interface {
@@ -8528,8 +10263,9 @@ func (response RevokeTokendefaultApplicationProblemPlusJSONResponse) VisitRevoke
 }
 
 type RotateTokenRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RotateTokenParams
 }
 
 type RotateTokenResponseObject interface {
@@ -8608,8 +10344,9 @@ func (response ListOrphansdefaultApplicationProblemPlusJSONResponse) VisitListOr
 }
 
 type ImportCodesRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *ImportCodesJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params ImportCodesParams
+	Body   *ImportCodesJSONRequestBody
 }
 
 type ImportCodesResponseObject interface {
@@ -8648,8 +10385,9 @@ func (response ImportCodesdefaultApplicationProblemPlusJSONResponse) VisitImport
 }
 
 type ImportOwnersRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *ImportOwnersJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params ImportOwnersParams
+	Body   *ImportOwnersJSONRequestBody
 }
 
 type ImportOwnersResponseObject interface {
@@ -8728,8 +10466,9 @@ func (response ListPaymentsdefaultApplicationProblemPlusJSONResponse) VisitListP
 }
 
 type InviteOperatorRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *InviteOperatorJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params InviteOperatorParams
+	Body   *InviteOperatorJSONRequestBody
 }
 
 type InviteOperatorResponseObject interface {
@@ -8808,8 +10547,9 @@ func (response ListPrintJobsdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type StartPrintJobRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *StartPrintJobJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params StartPrintJobParams
+	Body   *StartPrintJobJSONRequestBody
 }
 
 type StartPrintJobResponseObject interface {
@@ -8888,8 +10628,9 @@ func (response ReadPrintJobdefaultApplicationProblemPlusJSONResponse) VisitReadP
 }
 
 type RerunPrintJobRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RerunPrintJobParams
 }
 
 type RerunPrintJobResponseObject interface {
@@ -8928,8 +10669,9 @@ func (response RerunPrintJobdefaultApplicationProblemPlusJSONResponse) VisitReru
 }
 
 type CancelPrintJobRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params CancelPrintJobParams
 }
 
 type CancelPrintJobResponseObject interface {
@@ -9115,8 +10857,9 @@ func (response ReadPrintdefaultApplicationProblemPlusJSONResponse) VisitReadPrin
 }
 
 type PrintAgainRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params PrintAgainParams
 }
 
 type PrintAgainResponseObject interface {
@@ -9201,8 +10944,9 @@ func (response ListRefundsdefaultApplicationProblemPlusJSONResponse) VisitListRe
 }
 
 type RecordRefundRequestObject struct {
-	Cf   CF `json:"cf"`
-	Body *RecordRefundJSONRequestBody
+	Cf     CF `json:"cf"`
+	Params RecordRefundParams
+	Body   *RecordRefundJSONRequestBody
 }
 
 type RecordRefundResponseObject interface {
@@ -9328,15 +11072,23 @@ type ReadVerbaleResponseObject interface {
 	VisitReadVerbaleResponse(w http.ResponseWriter) error
 }
 
-type ReadVerbale200JSONResponse VerbaleAndCode
+type ReadVerbale200ResponseHeaders struct {
+	ETag string
+}
+
+type ReadVerbale200JSONResponse struct {
+	Body    VerbaleAndCode
+	Headers ReadVerbale200ResponseHeaders
+}
 
 func (response ReadVerbale200JSONResponse) VisitReadVerbaleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -9360,9 +11112,10 @@ func (response ReadVerbaledefaultApplicationProblemPlusJSONResponse) VisitReadVe
 }
 
 type AppealVerbaleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *AppealVerbaleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params AppealVerbaleParams
+	Body   *AppealVerbaleJSONRequestBody
 }
 
 type AppealVerbaleResponseObject interface {
@@ -9401,9 +11154,10 @@ func (response AppealVerbaledefaultApplicationProblemPlusJSONResponse) VisitAppe
 }
 
 type RuleAppealRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *RuleAppealJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RuleAppealParams
+	Body   *RuleAppealJSONRequestBody
 }
 
 type RuleAppealResponseObject interface {
@@ -9489,8 +11243,9 @@ func (response ReadAvvisodefaultApplicationProblemPlusJSONResponse) VisitReadAvv
 }
 
 type UndoCancellationRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params UndoCancellationParams
 }
 
 type UndoCancellationResponseObject interface {
@@ -9529,9 +11284,10 @@ func (response UndoCancellationdefaultApplicationProblemPlusJSONResponse) VisitU
 }
 
 type CancelVerbaleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *CancelVerbaleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params CancelVerbaleParams
+	Body   *CancelVerbaleJSONRequestBody
 }
 
 type CancelVerbaleResponseObject interface {
@@ -9570,8 +11326,9 @@ func (response CancelVerbaledefaultApplicationProblemPlusJSONResponse) VisitCanc
 }
 
 type ApproveCancellationRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ApproveCancellationParams
 }
 
 type ApproveCancellationResponseObject interface {
@@ -9610,9 +11367,10 @@ func (response ApproveCancellationdefaultApplicationProblemPlusJSONResponse) Vis
 }
 
 type CorrectVerbaleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *CorrectVerbaleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params CorrectVerbaleParams
+	Body   *CorrectVerbaleJSONRequestBody
 }
 
 type CorrectVerbaleResponseObject interface {
@@ -9731,9 +11489,10 @@ func (response ReadMoneydefaultApplicationProblemPlusJSONResponse) VisitReadMone
 }
 
 type NotifyVerbaleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *NotifyVerbaleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params NotifyVerbaleParams
+	Body   *NotifyVerbaleJSONRequestBody
 }
 
 type NotifyVerbaleResponseObject interface {
@@ -9986,9 +11745,10 @@ func (response ListPrintsdefaultApplicationProblemPlusJSONResponse) VisitListPri
 }
 
 type PrintVerbaleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *PrintVerbaleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params PrintVerbaleParams
+	Body   *PrintVerbaleJSONRequestBody
 }
 
 type PrintVerbaleResponseObject interface {
@@ -10120,9 +11880,10 @@ func (response ReadReceiptdefaultApplicationProblemPlusJSONResponse) VisitReadRe
 }
 
 type RecordVerbaleRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *RecordVerbaleJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RecordVerbaleParams
+	Body   *RecordVerbaleJSONRequestBody
 }
 
 type RecordVerbaleResponseObject interface {
@@ -10408,8 +12169,9 @@ func (response PutWebhookdefaultApplicationProblemPlusJSONResponse) VisitPutWebh
 }
 
 type PauseWebhookRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params PauseWebhookParams
 }
 
 type PauseWebhookResponseObject interface {
@@ -10448,9 +12210,10 @@ func (response PauseWebhookdefaultApplicationProblemPlusJSONResponse) VisitPause
 }
 
 type ResumeWebhookRequestObject struct {
-	Cf   CF `json:"cf"`
-	Id   ID `json:"id"`
-	Body *ResumeWebhookJSONRequestBody
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ResumeWebhookParams
+	Body   *ResumeWebhookJSONRequestBody
 }
 
 type ResumeWebhookResponseObject interface {
@@ -10489,8 +12252,9 @@ func (response ResumeWebhookdefaultApplicationProblemPlusJSONResponse) VisitResu
 }
 
 type RotateWebhookRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params RotateWebhookParams
 }
 
 type RotateWebhookResponseObject interface {
@@ -10568,8 +12332,9 @@ func (response ListInstallationDiscrepanciesdefaultApplicationProblemPlusJSONRes
 }
 
 type CloseInstallationDiscrepancyRequestObject struct {
-	Id   DiscrepancyID `json:"id"`
-	Body *CloseInstallationDiscrepancyJSONRequestBody
+	Id     DiscrepancyID `json:"id"`
+	Params CloseInstallationDiscrepancyParams
+	Body   *CloseInstallationDiscrepancyJSONRequestBody
 }
 
 type CloseInstallationDiscrepancyResponseObject interface {
@@ -10608,7 +12373,8 @@ func (response CloseInstallationDiscrepancydefaultApplicationProblemPlusJSONResp
 }
 
 type TakeInstallationDiscrepancyRequestObject struct {
-	Id DiscrepancyID `json:"id"`
+	Id     DiscrepancyID `json:"id"`
+	Params TakeInstallationDiscrepancyParams
 }
 
 type TakeInstallationDiscrepancyResponseObject interface {
@@ -10769,7 +12535,8 @@ func (response ReadMessagedefaultApplicationProblemPlusJSONResponse) VisitReadMe
 }
 
 type ReplayMessageRequestObject struct {
-	Id ID `json:"id"`
+	Id     ID `json:"id"`
+	Params ReplayMessageParams
 }
 
 type ReplayMessageResponseObject interface {
@@ -11183,8 +12950,10 @@ func (sh *strictHandler) ListCreditors(ctx *gin.Context, params ListCreditorsPar
 }
 
 // AddCreditor operation middleware
-func (sh *strictHandler) AddCreditor(ctx *gin.Context) {
+func (sh *strictHandler) AddCreditor(ctx *gin.Context, params AddCreditorParams) {
 	var request AddCreditorRequestObject
+
+	request.Params = params
 
 	var body AddCreditorJSONRequestBody
 	var err error
@@ -11404,11 +13173,12 @@ func (sh *strictHandler) ReadTimeline(ctx *gin.Context, cf CF, code AvvisoOrPosi
 }
 
 // UndoVoid operation middleware
-func (sh *strictHandler) UndoVoid(ctx *gin.Context, cf CF, code AvvisoOrPosition) {
+func (sh *strictHandler) UndoVoid(ctx *gin.Context, cf CF, code AvvisoOrPosition, params UndoVoidParams) {
 	var request UndoVoidRequestObject
 
 	request.Cf = cf
 	request.Code = code
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UndoVoid(ctx, request.(UndoVoidRequestObject))
@@ -11431,11 +13201,12 @@ func (sh *strictHandler) UndoVoid(ctx *gin.Context, cf CF, code AvvisoOrPosition
 }
 
 // VoidCode operation middleware
-func (sh *strictHandler) VoidCode(ctx *gin.Context, cf CF, code AvvisoOrPosition) {
+func (sh *strictHandler) VoidCode(ctx *gin.Context, cf CF, code AvvisoOrPosition, params VoidCodeParams) {
 	var request VoidCodeRequestObject
 
 	request.Cf = cf
 	request.Code = code
+	request.Params = params
 
 	var body VoidCodeJSONRequestBody
 	var err error
@@ -11503,10 +13274,11 @@ func (sh *strictHandler) ListDevices(ctx *gin.Context, cf CF, params ListDevices
 }
 
 // AddDevice operation middleware
-func (sh *strictHandler) AddDevice(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) AddDevice(ctx *gin.Context, cf CF, params AddDeviceParams) {
 	var request AddDeviceRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body AddDeviceJSONRequestBody
 	var err error
@@ -11547,11 +13319,12 @@ func (sh *strictHandler) AddDevice(ctx *gin.Context, cf CF) {
 }
 
 // RevokeDevice operation middleware
-func (sh *strictHandler) RevokeDevice(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RevokeDevice(ctx *gin.Context, cf CF, id ID, params RevokeDeviceParams) {
 	var request RevokeDeviceRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RevokeDevice(ctx, request.(RevokeDeviceRequestObject))
@@ -11602,11 +13375,12 @@ func (sh *strictHandler) AccountCodes(ctx *gin.Context, cf CF, id ID, params Acc
 }
 
 // InviteDevice operation middleware
-func (sh *strictHandler) InviteDevice(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) InviteDevice(ctx *gin.Context, cf CF, id ID, params InviteDeviceParams) {
 	var request InviteDeviceRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.InviteDevice(ctx, request.(InviteDeviceRequestObject))
@@ -11656,11 +13430,12 @@ func (sh *strictHandler) ListDiscrepancies(ctx *gin.Context, cf CF, params ListD
 }
 
 // CloseDiscrepancy operation middleware
-func (sh *strictHandler) CloseDiscrepancy(ctx *gin.Context, cf CF, id DiscrepancyID) {
+func (sh *strictHandler) CloseDiscrepancy(ctx *gin.Context, cf CF, id DiscrepancyID, params CloseDiscrepancyParams) {
 	var request CloseDiscrepancyRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body CloseDiscrepancyJSONRequestBody
 	var err error
@@ -11701,11 +13476,12 @@ func (sh *strictHandler) CloseDiscrepancy(ctx *gin.Context, cf CF, id Discrepanc
 }
 
 // TakeDiscrepancy operation middleware
-func (sh *strictHandler) TakeDiscrepancy(ctx *gin.Context, cf CF, id DiscrepancyID) {
+func (sh *strictHandler) TakeDiscrepancy(ctx *gin.Context, cf CF, id DiscrepancyID, params TakeDiscrepancyParams) {
 	var request TakeDiscrepancyRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.TakeDiscrepancy(ctx, request.(TakeDiscrepancyRequestObject))
@@ -11868,10 +13644,11 @@ func (sh *strictHandler) ListExports(ctx *gin.Context, cf CF, params ListExports
 }
 
 // MakeExport operation middleware
-func (sh *strictHandler) MakeExport(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) MakeExport(ctx *gin.Context, cf CF, params MakeExportParams) {
 	var request MakeExportRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body MakeExportJSONRequestBody
 	var err error
@@ -11912,11 +13689,12 @@ func (sh *strictHandler) MakeExport(ctx *gin.Context, cf CF) {
 }
 
 // WithdrawExport operation middleware
-func (sh *strictHandler) WithdrawExport(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) WithdrawExport(ctx *gin.Context, cf CF, id ID, params WithdrawExportParams) {
 	var request WithdrawExportRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.WithdrawExport(ctx, request.(WithdrawExportRequestObject))
@@ -12076,10 +13854,11 @@ func (sh *strictHandler) ReadFlusso(ctx *gin.Context, cf CF, id ID, params ReadF
 }
 
 // MakePortalList operation middleware
-func (sh *strictHandler) MakePortalList(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) MakePortalList(ctx *gin.Context, cf CF, params MakePortalListParams) {
 	var request MakePortalListRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.MakePortalList(ctx, request.(MakePortalListRequestObject))
@@ -12129,10 +13908,11 @@ func (sh *strictHandler) ListDeviceMessages(ctx *gin.Context, cf CF, params List
 }
 
 // SendDeviceMessage operation middleware
-func (sh *strictHandler) SendDeviceMessage(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) SendDeviceMessage(ctx *gin.Context, cf CF, params SendDeviceMessageParams) {
 	var request SendDeviceMessageRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body SendDeviceMessageJSONRequestBody
 	var err error
@@ -12227,10 +14007,11 @@ func (sh *strictHandler) ListOperators(ctx *gin.Context, cf CF, params ListOpera
 }
 
 // AddOperator operation middleware
-func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF, params AddOperatorParams) {
 	var request AddOperatorRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body AddOperatorJSONRequestBody
 	var err error
@@ -12271,11 +14052,12 @@ func (sh *strictHandler) AddOperator(ctx *gin.Context, cf CF) {
 }
 
 // EnableOperator operation middleware
-func (sh *strictHandler) EnableOperator(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) EnableOperator(ctx *gin.Context, cf CF, id ID, params EnableOperatorParams) {
 	var request EnableOperatorRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.EnableOperator(ctx, request.(EnableOperatorRequestObject))
@@ -12298,11 +14080,12 @@ func (sh *strictHandler) EnableOperator(ctx *gin.Context, cf CF, id ID) {
 }
 
 // DisableOperator operation middleware
-func (sh *strictHandler) DisableOperator(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) DisableOperator(ctx *gin.Context, cf CF, id ID, params DisableOperatorParams) {
 	var request DisableOperatorRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.DisableOperator(ctx, request.(DisableOperatorRequestObject))
@@ -12325,11 +14108,12 @@ func (sh *strictHandler) DisableOperator(ctx *gin.Context, cf CF, id ID) {
 }
 
 // ResetOperator operation middleware
-func (sh *strictHandler) ResetOperator(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) ResetOperator(ctx *gin.Context, cf CF, id ID, params ResetOperatorParams) {
 	var request ResetOperatorRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ResetOperator(ctx, request.(ResetOperatorRequestObject))
@@ -12352,11 +14136,12 @@ func (sh *strictHandler) ResetOperator(ctx *gin.Context, cf CF, id ID) {
 }
 
 // SetRole operation middleware
-func (sh *strictHandler) SetRole(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) SetRole(ctx *gin.Context, cf CF, id ID, params SetRoleParams) {
 	var request SetRoleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body SetRoleJSONRequestBody
 	var err error
@@ -12397,11 +14182,12 @@ func (sh *strictHandler) SetRole(ctx *gin.Context, cf CF, id ID) {
 }
 
 // RevokeToken operation middleware
-func (sh *strictHandler) RevokeToken(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RevokeToken(ctx *gin.Context, cf CF, id ID, params RevokeTokenParams) {
 	var request RevokeTokenRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RevokeToken(ctx, request.(RevokeTokenRequestObject))
@@ -12424,11 +14210,12 @@ func (sh *strictHandler) RevokeToken(ctx *gin.Context, cf CF, id ID) {
 }
 
 // RotateToken operation middleware
-func (sh *strictHandler) RotateToken(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RotateToken(ctx *gin.Context, cf CF, id ID, params RotateTokenParams) {
 	var request RotateTokenRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RotateToken(ctx, request.(RotateTokenRequestObject))
@@ -12478,10 +14265,11 @@ func (sh *strictHandler) ListOrphans(ctx *gin.Context, cf CF, params ListOrphans
 }
 
 // ImportCodes operation middleware
-func (sh *strictHandler) ImportCodes(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) ImportCodes(ctx *gin.Context, cf CF, params ImportCodesParams) {
 	var request ImportCodesRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body ImportCodesJSONRequestBody
 	var err error
@@ -12522,10 +14310,11 @@ func (sh *strictHandler) ImportCodes(ctx *gin.Context, cf CF) {
 }
 
 // ImportOwners operation middleware
-func (sh *strictHandler) ImportOwners(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) ImportOwners(ctx *gin.Context, cf CF, params ImportOwnersParams) {
 	var request ImportOwnersRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body ImportOwnersJSONRequestBody
 	var err error
@@ -12593,10 +14382,11 @@ func (sh *strictHandler) ListPayments(ctx *gin.Context, cf CF, params ListPaymen
 }
 
 // InviteOperator operation middleware
-func (sh *strictHandler) InviteOperator(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) InviteOperator(ctx *gin.Context, cf CF, params InviteOperatorParams) {
 	var request InviteOperatorRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body InviteOperatorJSONRequestBody
 	var err error
@@ -12664,10 +14454,11 @@ func (sh *strictHandler) ListPrintJobs(ctx *gin.Context, cf CF, params ListPrint
 }
 
 // StartPrintJob operation middleware
-func (sh *strictHandler) StartPrintJob(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) StartPrintJob(ctx *gin.Context, cf CF, params StartPrintJobParams) {
 	var request StartPrintJobRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body StartPrintJobJSONRequestBody
 	var err error
@@ -12735,11 +14526,12 @@ func (sh *strictHandler) ReadPrintJob(ctx *gin.Context, cf CF, id ID) {
 }
 
 // RerunPrintJob operation middleware
-func (sh *strictHandler) RerunPrintJob(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RerunPrintJob(ctx *gin.Context, cf CF, id ID, params RerunPrintJobParams) {
 	var request RerunPrintJobRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RerunPrintJob(ctx, request.(RerunPrintJobRequestObject))
@@ -12762,11 +14554,12 @@ func (sh *strictHandler) RerunPrintJob(ctx *gin.Context, cf CF, id ID) {
 }
 
 // CancelPrintJob operation middleware
-func (sh *strictHandler) CancelPrintJob(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) CancelPrintJob(ctx *gin.Context, cf CF, id ID, params CancelPrintJobParams) {
 	var request CancelPrintJobRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.CancelPrintJob(ctx, request.(CancelPrintJobRequestObject))
@@ -12871,11 +14664,12 @@ func (sh *strictHandler) ReadPrint(ctx *gin.Context, cf CF, id ID) {
 }
 
 // PrintAgain operation middleware
-func (sh *strictHandler) PrintAgain(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) PrintAgain(ctx *gin.Context, cf CF, id ID, params PrintAgainParams) {
 	var request PrintAgainRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.PrintAgain(ctx, request.(PrintAgainRequestObject))
@@ -12925,10 +14719,11 @@ func (sh *strictHandler) ListRefunds(ctx *gin.Context, cf CF, params ListRefunds
 }
 
 // RecordRefund operation middleware
-func (sh *strictHandler) RecordRefund(ctx *gin.Context, cf CF) {
+func (sh *strictHandler) RecordRefund(ctx *gin.Context, cf CF, params RecordRefundParams) {
 	var request RecordRefundRequestObject
 
 	request.Cf = cf
+	request.Params = params
 
 	var body RecordRefundJSONRequestBody
 	var err error
@@ -13049,11 +14844,12 @@ func (sh *strictHandler) ReadVerbale(ctx *gin.Context, cf CF, id ID) {
 }
 
 // AppealVerbale operation middleware
-func (sh *strictHandler) AppealVerbale(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) AppealVerbale(ctx *gin.Context, cf CF, id ID, params AppealVerbaleParams) {
 	var request AppealVerbaleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body AppealVerbaleJSONRequestBody
 	var err error
@@ -13094,11 +14890,12 @@ func (sh *strictHandler) AppealVerbale(ctx *gin.Context, cf CF, id ID) {
 }
 
 // RuleAppeal operation middleware
-func (sh *strictHandler) RuleAppeal(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RuleAppeal(ctx *gin.Context, cf CF, id ID, params RuleAppealParams) {
 	var request RuleAppealRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body RuleAppealJSONRequestBody
 	var err error
@@ -13167,11 +14964,12 @@ func (sh *strictHandler) ReadAvviso(ctx *gin.Context, cf CF, id ID, params ReadA
 }
 
 // UndoCancellation operation middleware
-func (sh *strictHandler) UndoCancellation(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) UndoCancellation(ctx *gin.Context, cf CF, id ID, params UndoCancellationParams) {
 	var request UndoCancellationRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.UndoCancellation(ctx, request.(UndoCancellationRequestObject))
@@ -13194,11 +14992,12 @@ func (sh *strictHandler) UndoCancellation(ctx *gin.Context, cf CF, id ID) {
 }
 
 // CancelVerbale operation middleware
-func (sh *strictHandler) CancelVerbale(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) CancelVerbale(ctx *gin.Context, cf CF, id ID, params CancelVerbaleParams) {
 	var request CancelVerbaleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body CancelVerbaleJSONRequestBody
 	var err error
@@ -13239,11 +15038,12 @@ func (sh *strictHandler) CancelVerbale(ctx *gin.Context, cf CF, id ID) {
 }
 
 // ApproveCancellation operation middleware
-func (sh *strictHandler) ApproveCancellation(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) ApproveCancellation(ctx *gin.Context, cf CF, id ID, params ApproveCancellationParams) {
 	var request ApproveCancellationRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ApproveCancellation(ctx, request.(ApproveCancellationRequestObject))
@@ -13266,11 +15066,12 @@ func (sh *strictHandler) ApproveCancellation(ctx *gin.Context, cf CF, id ID) {
 }
 
 // CorrectVerbale operation middleware
-func (sh *strictHandler) CorrectVerbale(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) CorrectVerbale(ctx *gin.Context, cf CF, id ID, params CorrectVerbaleParams) {
 	var request CorrectVerbaleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body CorrectVerbaleJSONRequestBody
 	var err error
@@ -13365,11 +15166,12 @@ func (sh *strictHandler) ReadMoney(ctx *gin.Context, cf CF, id ID) {
 }
 
 // NotifyVerbale operation middleware
-func (sh *strictHandler) NotifyVerbale(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) NotifyVerbale(ctx *gin.Context, cf CF, id ID, params NotifyVerbaleParams) {
 	var request NotifyVerbaleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body NotifyVerbaleJSONRequestBody
 	var err error
@@ -13547,11 +15349,12 @@ func (sh *strictHandler) ListPrints(ctx *gin.Context, cf CF, id ID, params ListP
 }
 
 // PrintVerbale operation middleware
-func (sh *strictHandler) PrintVerbale(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) PrintVerbale(ctx *gin.Context, cf CF, id ID, params PrintVerbaleParams) {
 	var request PrintVerbaleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body PrintVerbaleJSONRequestBody
 	var err error
@@ -13647,11 +15450,12 @@ func (sh *strictHandler) ReadReceipt(ctx *gin.Context, cf CF, id ID, digest stri
 }
 
 // RecordVerbale operation middleware
-func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RecordVerbale(ctx *gin.Context, cf CF, id ID, params RecordVerbaleParams) {
 	var request RecordVerbaleRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body RecordVerbaleJSONRequestBody
 	var err error
@@ -13874,11 +15678,12 @@ func (sh *strictHandler) PutWebhook(ctx *gin.Context, cf CF, id ID) {
 }
 
 // PauseWebhook operation middleware
-func (sh *strictHandler) PauseWebhook(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) PauseWebhook(ctx *gin.Context, cf CF, id ID, params PauseWebhookParams) {
 	var request PauseWebhookRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.PauseWebhook(ctx, request.(PauseWebhookRequestObject))
@@ -13901,11 +15706,12 @@ func (sh *strictHandler) PauseWebhook(ctx *gin.Context, cf CF, id ID) {
 }
 
 // ResumeWebhook operation middleware
-func (sh *strictHandler) ResumeWebhook(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) ResumeWebhook(ctx *gin.Context, cf CF, id ID, params ResumeWebhookParams) {
 	var request ResumeWebhookRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	var body ResumeWebhookJSONRequestBody
 	var err error
@@ -13946,11 +15752,12 @@ func (sh *strictHandler) ResumeWebhook(ctx *gin.Context, cf CF, id ID) {
 }
 
 // RotateWebhook operation middleware
-func (sh *strictHandler) RotateWebhook(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) RotateWebhook(ctx *gin.Context, cf CF, id ID, params RotateWebhookParams) {
 	var request RotateWebhookRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RotateWebhook(ctx, request.(RotateWebhookRequestObject))
@@ -13999,10 +15806,11 @@ func (sh *strictHandler) ListInstallationDiscrepancies(ctx *gin.Context, params 
 }
 
 // CloseInstallationDiscrepancy operation middleware
-func (sh *strictHandler) CloseInstallationDiscrepancy(ctx *gin.Context, id DiscrepancyID) {
+func (sh *strictHandler) CloseInstallationDiscrepancy(ctx *gin.Context, id DiscrepancyID, params CloseInstallationDiscrepancyParams) {
 	var request CloseInstallationDiscrepancyRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	var body CloseInstallationDiscrepancyJSONRequestBody
 	var err error
@@ -14043,10 +15851,11 @@ func (sh *strictHandler) CloseInstallationDiscrepancy(ctx *gin.Context, id Discr
 }
 
 // TakeInstallationDiscrepancy operation middleware
-func (sh *strictHandler) TakeInstallationDiscrepancy(ctx *gin.Context, id DiscrepancyID) {
+func (sh *strictHandler) TakeInstallationDiscrepancy(ctx *gin.Context, id DiscrepancyID, params TakeInstallationDiscrepancyParams) {
 	var request TakeInstallationDiscrepancyRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.TakeInstallationDiscrepancy(ctx, request.(TakeInstallationDiscrepancyRequestObject))
@@ -14145,10 +15954,11 @@ func (sh *strictHandler) ReadMessage(ctx *gin.Context, id ID) {
 }
 
 // ReplayMessage operation middleware
-func (sh *strictHandler) ReplayMessage(ctx *gin.Context, id ID) {
+func (sh *strictHandler) ReplayMessage(ctx *gin.Context, id ID, params ReplayMessageParams) {
 	var request ReplayMessageRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ReplayMessage(ctx, request.(ReplayMessageRequestObject))

@@ -111,6 +111,7 @@ type Config struct {
 
 	Registry      Registry
 	Access        Access
+	Repeats       web.Repeats
 	Pool          Pool
 	Verbali       Verbali
 	Payments      Payments
@@ -140,11 +141,12 @@ var defaultLimits = web.Limits{Rate: 50, Burst: 1000}
 // New returns the API.
 func New(cfg Config) *web.Server {
 	s := &server{cfg}
-	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit})
+	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit,
+		Repeats: cfg.Repeats, Actor: actor})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}
-	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, []StrictMiddlewareFunc{s.look(w)}, StrictGinServerOptions{
+	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, []StrictMiddlewareFunc{s.look(w), expect}, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
 		ResponseErrorHandlerFunc: w.Fail,
@@ -339,7 +341,8 @@ func (s *server) ReadVerbale(ctx context.Context, r ReadVerbaleRequestObject) (R
 	if err != nil {
 		return nil, err
 	}
-	return ReadVerbale200JSONResponse{Verbale: s.verbaleBody(v), Code: codeBody(k)}, nil
+	return ReadVerbale200JSONResponse{Body: VerbaleAndCode{Verbale: s.verbaleBody(v), Code: codeBody(k)},
+		Headers: ReadVerbale200ResponseHeaders{ETag: etag(v.Version)}}, nil
 }
 
 // ReadCode serves GET /v1/creditors/{cf}/codes/{code}.

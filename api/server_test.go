@@ -35,11 +35,16 @@ const (
 	plate  = "AB123CD"
 )
 
-func handler(w *webtest.World) *web.Server {
-	return api.New(api.Config{
+func handler(w *webtest.World) *web.Server { return newAPI(config(w)) }
+
+func newAPI(cfg api.Config) *web.Server { return api.New(cfg) }
+
+func config(w *webtest.World) api.Config {
+	return api.Config{
 		Log: w.Log, Random: w.Random, Now: w.Now, Admin: []multe.Digest{{}, multe.DigestOf([]byte(webtest.Admin))},
 		Registry:      w.Registry,
 		Access:        w.Access,
+		Repeats:       w.Repeats,
 		Pool:          w.Pool,
 		Verbali:       w.Verbali,
 		Payments:      w.Payments,
@@ -57,7 +62,7 @@ func handler(w *webtest.World) *web.Server {
 		Owners:        w.Owners,
 		Prints:        w.Prints,
 		Enrolment:     func(code string) (uri, svg string, err error) { return "preavviso:enrol?c=" + code, "<svg/>", nil },
-	})
+	}
 }
 
 func newRig(t testing.TB) *rig {

@@ -45,7 +45,7 @@ func creditorBody(c multe.Creditor) Creditor {
 }
 
 func deviceBody(d multe.Device) Device {
-	return Device{Id: string(d.ID), Name: d.Name, State: DeviceState(d.State), Signs: d.Key != "", Changed: d.Changed, Seen: d.Seen}
+	return Device{Id: string(d.ID), Name: d.Name, State: DeviceState(d.State), Signs: d.Key != "", Changed: d.Changed, Version: int64(d.Version), Seen: d.Seen}
 }
 
 func accountedBody(a pool.Accounted) AccountedCode {
@@ -69,7 +69,7 @@ func (s *server) verbaleBody(v multe.Verbale) Verbale {
 		Violation: Violation{Code: v.Slip.Violation.Code, Norm: v.Slip.Violation.Norm, Conduct: v.Slip.Violation.Conduct}, Warden: v.Slip.Warden,
 		IssuedAt: v.Slip.IssuedAt, ReceivedAt: v.ReceivedAt, Offline: v.Slip.Offline,
 		Steps:    each(v.Slip.Steps, stepBody),
-		DueCents: int64(v.DueOn(multe.DayOf(s.Now()))), Causale: string(v.Causale()), Changed: v.Changed,
+		DueCents: int64(v.DueOn(multe.DayOf(s.Now()))), Causale: string(v.Causale()), Changed: v.Changed, Version: int64(v.Version),
 	}
 	b.Reissued, b.Reason = string(v.Reissued), v.Reason
 	b.VehicleClass, b.OfflineReason = VerbaleVehicleClass(v.Slip.VehicleClass), VerbaleOfflineReason(v.Slip.OfflineReason)

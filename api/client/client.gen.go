@@ -1157,6 +1157,9 @@ type Device struct {
 	// Signs It signs its requests with a key; false while it is not enrolled.
 	Signs bool        `json:"signs"`
 	State DeviceState `json:"state"`
+
+	// Version As in the ETag, for If-Match.
+	Version int64 `json:"version"`
 }
 
 // DeviceState defines model for Device.State.
@@ -1618,6 +1621,9 @@ type KnownOperator struct {
 
 	// SecondFactor Whether the person has enrolled one.
 	SecondFactor bool `json:"second_factor,omitempty,omitzero"`
+
+	// Version As in the ETag, for If-Match.
+	Version int64 `json:"version"`
 }
 
 // Match other: of an IUV that is none of ours. matched: notified and accounted for,
@@ -2482,8 +2488,11 @@ type Verbale struct {
 	StepsNow     []Step              `json:"steps_now,omitempty,omitzero"`
 	Vehicle      string              `json:"vehicle,omitempty,omitzero"`
 	VehicleClass VerbaleVehicleClass `json:"vehicle_class,omitempty,omitzero"`
-	Violation    Violation           `json:"violation"`
-	Warden       string              `json:"warden"`
+
+	// Version As in the ETag, for If-Match.
+	Version   int64     `json:"version"`
+	Violation Violation `json:"violation"`
+	Warden    string    `json:"warden"`
 }
 
 // VerbaleOfflineReason defines model for Verbale.OfflineReason.
@@ -2622,6 +2631,12 @@ type DocumentKind = string
 // From defines model for From.
 type From = string
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // Language defines model for Language.
 type Language = PrintLanguage
 
@@ -2630,6 +2645,9 @@ type Limit = int
 
 // Open defines model for Open.
 type Open = bool
+
+// RequiredKey defines model for RequiredKey.
+type RequiredKey = string
 
 // To defines model for To.
 type To = string
@@ -2647,9 +2665,20 @@ type ListCreditorsParams struct {
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddCreditorParams defines parameters for AddCreditor.
+type AddCreditorParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ChangeCreditorParams defines parameters for ChangeCreditor.
 type ChangeCreditorParams struct {
 	IfMatch string `json:"If-Match"`
+
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReadAccountingCSVParams defines parameters for ReadAccountingCSV.
@@ -2670,6 +2699,20 @@ type ReadAccountingParams struct {
 	To To `form:"to" json:"to"`
 }
 
+// UndoVoidParams defines parameters for UndoVoid.
+type UndoVoidParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// VoidCodeParams defines parameters for VoidCode.
+type VoidCodeParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListDevicesParams defines parameters for ListDevices.
 type ListDevicesParams struct {
 	// After The last id of the page before.
@@ -2677,10 +2720,35 @@ type ListDevicesParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddDeviceParams defines parameters for AddDevice.
+type AddDeviceParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// RevokeDeviceParams defines parameters for RevokeDevice.
+type RevokeDeviceParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
 // AccountCodesParams defines parameters for AccountCodes.
 type AccountCodesParams struct {
 	// Day When the codes were lent, in Europe/Rome.
 	Day string `form:"day" json:"day"`
+}
+
+// InviteDeviceParams defines parameters for InviteDevice.
+type InviteDeviceParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
 }
 
 // ListDiscrepanciesParams defines parameters for ListDiscrepancies.
@@ -2691,6 +2759,20 @@ type ListDiscrepanciesParams struct {
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// CloseDiscrepancyParams defines parameters for CloseDiscrepancy.
+type CloseDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// TakeDiscrepancyParams defines parameters for TakeDiscrepancy.
+type TakeDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListDocumentsParams defines parameters for ListDocuments.
@@ -2707,6 +2789,14 @@ type AddDocumentParams struct {
 
 	// DryRun Only look at it.
 	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
@@ -2724,6 +2814,20 @@ type ListExportsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// MakeExportParams defines parameters for MakeExport.
+type MakeExportParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// WithdrawExportParams defines parameters for WithdrawExport.
+type WithdrawExportParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReadExportParams defines parameters for ReadExport.
@@ -2747,10 +2851,24 @@ type ReadFlussoParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// MakePortalListParams defines parameters for MakePortalList.
+type MakePortalListParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListDeviceMessagesParams defines parameters for ListDeviceMessages.
 type ListDeviceMessagesParams struct {
 	After ID    `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// SendDeviceMessageParams defines parameters for SendDeviceMessage.
+type SendDeviceMessageParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListOperatorsParams defines parameters for ListOperators.
@@ -2760,11 +2878,90 @@ type ListOperatorsParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddOperatorParams defines parameters for AddOperator.
+type AddOperatorParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// EnableOperatorParams defines parameters for EnableOperator.
+type EnableOperatorParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// DisableOperatorParams defines parameters for DisableOperator.
+type DisableOperatorParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ResetOperatorParams defines parameters for ResetOperator.
+type ResetOperatorParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// SetRoleParams defines parameters for SetRole.
+type SetRoleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// RevokeTokenParams defines parameters for RevokeToken.
+type RevokeTokenParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// RotateTokenParams defines parameters for RotateToken.
+type RotateTokenParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
 // ListOrphansParams defines parameters for ListOrphans.
 type ListOrphansParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ImportCodesParams defines parameters for ImportCodes.
+type ImportCodesParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ImportOwnersParams defines parameters for ImportOwners.
+type ImportOwnersParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListPaymentsParams defines parameters for ListPayments.
@@ -2774,11 +2971,39 @@ type ListPaymentsParams struct {
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// InviteOperatorParams defines parameters for InviteOperator.
+type InviteOperatorParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
 // ListPrintJobsParams defines parameters for ListPrintJobs.
 type ListPrintJobsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// StartPrintJobParams defines parameters for StartPrintJob.
+type StartPrintJobParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// RerunPrintJobParams defines parameters for RerunPrintJob.
+type RerunPrintJobParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// CancelPrintJobParams defines parameters for CancelPrintJob.
+type CancelPrintJobParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListPrintItemsParams defines parameters for ListPrintItems.
@@ -2791,11 +3016,25 @@ type ListPrintItemsParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// PrintAgainParams defines parameters for PrintAgain.
+type PrintAgainParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// RecordRefundParams defines parameters for RecordRefund.
+type RecordRefundParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListVerbaliParams defines parameters for ListVerbali.
@@ -2805,10 +3044,87 @@ type ListVerbaliParams struct {
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AppealVerbaleParams defines parameters for AppealVerbale.
+type AppealVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// RuleAppealParams defines parameters for RuleAppeal.
+type RuleAppealParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
 // ReadAvvisoParams defines parameters for ReadAvviso.
 type ReadAvvisoParams struct {
 	// Language The second language of the payment notice; it is none.
 	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
+}
+
+// UndoCancellationParams defines parameters for UndoCancellation.
+type UndoCancellationParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// CancelVerbaleParams defines parameters for CancelVerbale.
+type CancelVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ApproveCancellationParams defines parameters for ApproveCancellation.
+type ApproveCancellationParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// CorrectVerbaleParams defines parameters for CorrectVerbale.
+type CorrectVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// NotifyVerbaleParams defines parameters for NotifyVerbale.
+type NotifyVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListPrintsParams defines parameters for ListPrints.
@@ -2816,6 +3132,24 @@ type ListPrintsParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// PrintVerbaleParams defines parameters for PrintVerbale.
+type PrintVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// RecordVerbaleParams defines parameters for RecordVerbale.
+type RecordVerbaleParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// IfMatch The ETag of the record that was read. If it was changed meanwhile, nothing is
+	// done and the answer is 412 record.changed.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ReadSlipPDFParams defines parameters for ReadSlipPDF.
@@ -2842,10 +3176,31 @@ type ReadVerbalePDFParams struct {
 	Language Language `form:"language,omitempty" json:"language,omitempty,omitzero"`
 }
 
+// PauseWebhookParams defines parameters for PauseWebhook.
+type PauseWebhookParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ResumeWebhookJSONBody defines parameters for ResumeWebhook.
 type ResumeWebhookJSONBody struct {
 	// After The `seq` after which to begin, 0 for everything; absent goes on where it was.
 	After *int64 `json:"after,omitempty"`
+}
+
+// ResumeWebhookParams defines parameters for ResumeWebhook.
+type ResumeWebhookParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
+}
+
+// RotateWebhookParams defines parameters for RotateWebhook.
+type RotateWebhookParams struct {
+	// IdempotencyKey Made by the caller, another one for each request and the same one when that is
+	// repeated: the operation does something anew each time.
+	IdempotencyKey RequiredKey `json:"Idempotency-Key"`
 }
 
 // ListInstallationDiscrepanciesParams defines parameters for ListInstallationDiscrepancies.
@@ -2858,6 +3213,20 @@ type ListInstallationDiscrepanciesParams struct {
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CloseInstallationDiscrepancyParams defines parameters for CloseInstallationDiscrepancy.
+type CloseInstallationDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// TakeInstallationDiscrepancyParams defines parameters for TakeInstallationDiscrepancy.
+type TakeInstallationDiscrepancyParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// State Dead ones, which are listed without it, could not be worked and wait for
@@ -2867,6 +3236,13 @@ type ListMessagesParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ReplayMessageParams defines parameters for ReplayMessage.
+type ReplayMessageParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // AddCreditorJSONRequestBody defines body for AddCreditor for application/json ContentType.
@@ -3025,14 +3401,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-	AddCreditorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddCreditorWithBody(ctx context.Context, params *AddCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddCreditor Begin to serve a creditor.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-	AddCreditor(ctx context.Context, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddCreditor(ctx context.Context, params *AddCreditorParams, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadCreditor A creditor as it is configured.
 	//
@@ -3092,7 +3468,7 @@ type ClientInterface interface {
 	// UndoVoid Take that back, while PiemontePAY has not heard of it.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/codes/{code}/void (the `UndoVoid` operationId).
-	UndoVoid(ctx context.Context, cf CF, code AvvisoOrPosition, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UndoVoid(ctx context.Context, cf CF, code AvvisoOrPosition, params *UndoVoidParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VoidCodeWithBody Give up a code that is on no slip.
 	//
@@ -3102,7 +3478,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-	VoidCodeWithBody(ctx context.Context, cf CF, code AvvisoOrPosition, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	VoidCodeWithBody(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VoidCode Give up a code that is on no slip.
 	//
@@ -3112,7 +3488,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-	VoidCode(ctx context.Context, cf CF, code AvvisoOrPosition, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	VoidCode(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDevices The handhelds of the creditor, oldest first.
 	//
@@ -3124,14 +3500,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-	AddDeviceWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddDeviceWithBody(ctx context.Context, cf CF, params *AddDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddDevice Add a handheld and make its enrolment code.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-	AddDevice(ctx context.Context, cf CF, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddDevice(ctx context.Context, cf CF, params *AddDeviceParams, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeDevice Revoke a handheld for good (lost, stolen, retired).
 	//
@@ -3139,7 +3515,7 @@ type ClientInterface interface {
 	// again, and listed: each may be on paper.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/devices/{id} (the `RevokeDevice` operationId).
-	RevokeDevice(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RevokeDevice(ctx context.Context, cf CF, id ID, params *RevokeDeviceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AccountCodes What became of every code lent to a handheld on a day.
 	//
@@ -3153,7 +3529,7 @@ type ClientInterface interface {
 	// InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/devices/{id}/invites (the `InviteDevice` operationId).
-	InviteDevice(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	InviteDevice(ctx context.Context, cf CF, id ID, params *InviteDeviceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDiscrepancies What a person must look at.
 	//
@@ -3168,7 +3544,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-	CloseDiscrepancyWithBody(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CloseDiscrepancyWithBody(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CloseDiscrepancy End a work item with an outcome and a note.
 	//
@@ -3178,12 +3554,12 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-	CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
-	TakeDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	TakeDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, params *TakeDiscrepancyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDocuments The documents of a kind, the latest first.
 	//
@@ -3237,7 +3613,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-	MakeExportWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	MakeExportWithBody(ctx context.Context, cf CF, params *MakeExportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// MakeExport Make a list of acts to look up or to notify.
 	//
@@ -3251,12 +3627,12 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-	MakeExport(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	MakeExport(ctx context.Context, cf CF, params *MakeExportParams, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WithdrawExport Say that a list was not used; its acts may be in another.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
-	WithdrawExport(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	WithdrawExport(ctx context.Context, cf CF, id ID, params *WithdrawExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadExport A list, and how its acts stand today.
 	//
@@ -3296,7 +3672,7 @@ type ClientInterface interface {
 	// were imported: loading it twice would make two positions of each.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
-	MakePortalList(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error)
+	MakePortalList(ctx context.Context, cf CF, params *MakePortalListParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeviceMessages The messages to handhelds, by id.
 	//
@@ -3311,7 +3687,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-	SendDeviceMessageWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SendDeviceMessageWithBody(ctx context.Context, cf CF, params *SendDeviceMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SendDeviceMessage Write a short text to one handheld, or to all.
 	//
@@ -3321,7 +3697,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-	SendDeviceMessage(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SendDeviceMessage(ctx context.Context, cf CF, params *SendDeviceMessageParams, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadDeviceMessage A message to handhelds, and who has read it.
 	//
@@ -3338,53 +3714,53 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-	AddOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddOperatorWithBody(ctx context.Context, cf CF, params *AddOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddOperator Let a program act for the creditor, with a token.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-	AddOperator(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddOperator(ctx context.Context, cf CF, params *AddOperatorParams, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnableOperator Let a disabled operator in again.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
-	EnableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EnableOperator(ctx context.Context, cf CF, id ID, params *EnableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DisableOperator Shut an operator out at once, token and sessions included.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
-	DisableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DisableOperator(ctx context.Context, cf CF, id ID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
-	ResetOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ResetOperator(ctx context.Context, cf CF, id ID, params *ResetOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetRoleWithBody Give an operator another role, at once.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-	SetRoleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetRoleWithBody(ctx context.Context, cf CF, id ID, params *SetRoleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetRole Give an operator another role, at once.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-	SetRole(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetRole(ctx context.Context, cf CF, id ID, params *SetRoleParams, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeToken End an operator's token.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
-	RevokeToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RevokeToken(ctx context.Context, cf CF, id ID, params *RevokeTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateToken Give an operator a new token; the old one stops working.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
-	RotateToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateToken(ctx context.Context, cf CF, id ID, params *RotateTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOrphans Codes that exist on PiemontePAY under a number that never reached us.
 	//
@@ -3399,7 +3775,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-	ImportCodesWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ImportCodesWithBody(ctx context.Context, cf CF, params *ImportCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ImportCodes Give codes the numbers that somebody read on the portal.
 	//
@@ -3409,7 +3785,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-	ImportCodes(ctx context.Context, cf CF, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ImportCodes(ctx context.Context, cf CF, params *ImportCodesParams, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ImportOwnersWithBody Read an extract of a vehicle register, and keep its owners.
 	//
@@ -3421,7 +3797,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-	ImportOwnersWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ImportOwnersWithBody(ctx context.Context, cf CF, params *ImportOwnersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ImportOwners Read an extract of a vehicle register, and keep its owners.
 	//
@@ -3433,7 +3809,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-	ImportOwners(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ImportOwners(ctx context.Context, cf CF, params *ImportOwnersParams, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPayments What was paid to the creditor, in the order in which we heard of it.
 	//
@@ -3447,7 +3823,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-	InviteOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	InviteOperatorWithBody(ctx context.Context, cf CF, params *InviteOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// InviteOperator Invite a person to the pages.
 	//
@@ -3456,7 +3832,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-	InviteOperator(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	InviteOperator(ctx context.Context, cf CF, params *InviteOperatorParams, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrintJobs Print jobs, by id.
 	//
@@ -3473,7 +3849,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-	StartPrintJobWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	StartPrintJobWithBody(ctx context.Context, cf CF, params *StartPrintJobParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StartPrintJob Print many verbali into one file.
 	//
@@ -3485,7 +3861,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-	StartPrintJob(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	StartPrintJob(ctx context.Context, cf CF, params *StartPrintJobParams, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadPrintJob How far a job is.
 	//
@@ -3497,12 +3873,12 @@ type ClientInterface interface {
 	// The acts that it printed come out byte for byte as they did; this is no new print of any.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
-	RerunPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RerunPrintJob(ctx context.Context, cf CF, id ID, params *RerunPrintJobParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelPrintJob Stop a job. What it printed stays in the history.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
-	CancelPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CancelPrintJob(ctx context.Context, cf CF, id ID, params *CancelPrintJobParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrintItems The verbali of a job in their order, or those that were left out.
 	//
@@ -3525,7 +3901,7 @@ type ClientInterface interface {
 	// history and is no new print. A paper to send is a new print of the verbale.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
-	PrintAgain(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PrintAgain(ctx context.Context, cf CF, id ID, params *PrintAgainParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRefunds Refunds by id.
 	//
@@ -3543,7 +3919,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-	RecordRefundWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RecordRefundWithBody(ctx context.Context, cf CF, params *RecordRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RecordRefund Record that money was paid back; the service moves none.
 	//
@@ -3556,7 +3932,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-	RecordRefund(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RecordRefund(ctx context.Context, cf CF, params *RecordRefundParams, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadStock How many codes there are in each state.
 	//
@@ -3582,7 +3958,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-	AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppealVerbale Register a ricorso.
 	//
@@ -3593,7 +3969,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-	AppealVerbale(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AppealVerbale(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RuleAppealWithBody Register the outcome of the pending ricorso.
 	//
@@ -3605,7 +3981,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-	RuleAppealWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RuleAppealWithBody(ctx context.Context, cf CF, id ID, params *RuleAppealParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RuleAppeal Register the outcome of the pending ricorso.
 	//
@@ -3617,7 +3993,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-	RuleAppeal(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RuleAppeal(ctx context.Context, cf CF, id ID, params *RuleAppealParams, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadAvviso The pagoPA payment notice of a recorded verbale, to look at.
 	//
@@ -3631,7 +4007,7 @@ type ClientInterface interface {
 	// UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
-	UndoCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UndoCancellation(ctx context.Context, cf CF, id ID, params *UndoCancellationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelVerbaleWithBody Annul a verbale, in autotutela or by archiviazione.
 	//
@@ -3643,7 +4019,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-	CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelVerbale Annul a verbale, in autotutela or by archiviazione.
 	//
@@ -3655,7 +4031,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-	CancelVerbale(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CancelVerbale(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ApproveCancellation Be the second person who says that a verbale is annulled.
 	//
@@ -3663,7 +4039,7 @@ type ClientInterface interface {
 	// for the annulment is refused. Approving again gets the same answer.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
-	ApproveCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ApproveCancellation(ctx context.Context, cf CF, id ID, params *ApproveCancellationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CorrectVerbaleWithBody Correct what was recorded.
 	//
@@ -3675,7 +4051,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-	CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CorrectVerbale Correct what was recorded.
 	//
@@ -3687,7 +4063,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-	CorrectVerbale(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CorrectVerbale(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadHistory Every version of what was recorded, the one in force last.
 	//
@@ -3710,7 +4086,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-	NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// NotifyVerbale Record that a verbale was notified.
 	//
@@ -3723,7 +4099,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-	NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	NotifyVerbale(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOwnerHints Owners that imported extracts name for the plate; first those who owned it on the day.
 	//
@@ -3761,7 +4137,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-	PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PrintVerbale Print a paper of a verbale.
 	//
@@ -3771,7 +4147,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-	PrintVerbale(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PrintVerbale(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListReceipts The ricevute telematiche of a verbale's codes.
 	//
@@ -3795,7 +4171,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-	RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RecordVerbale Record (finalise) a verbale in the creditor's register.
 	//
@@ -3806,7 +4182,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-	RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RecordVerbale(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadSlipPDF The slip of a thermal printer as a page of its own size.
 	//
@@ -3878,26 +4254,26 @@ type ClientInterface interface {
 	// PauseWebhook Stop telling; what happens meanwhile is told later.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
-	PauseWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PauseWebhook(ctx context.Context, cf CF, id ID, params *PauseWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ResumeWebhookWithBody Tell again, also from an earlier event on.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-	ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ResumeWebhook Tell again, also from an earlier event on.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-	ResumeWebhook(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ResumeWebhook(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateWebhook Another secret; for 24 hours the one before signs too.
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
-	RotateWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateWebhook(ctx context.Context, cf CF, id ID, params *RotateWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListInstallationDiscrepancies What a person must look at that belongs to no creditor, such as a message nobody can read.
 	//
@@ -3909,19 +4285,19 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-	CloseInstallationDiscrepancyWithBody(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CloseInstallationDiscrepancyWithBody(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CloseInstallationDiscrepancy End what belongs to no creditor, with an outcome and a note.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-	CloseInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CloseInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TakeInstallationDiscrepancy Look after what belongs to no creditor.
 	//
 	// Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
-	TakeInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	TakeInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, params *TakeInstallationDiscrepancyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Health Whether the service can read its store.
 	//
@@ -3943,7 +4319,7 @@ type ClientInterface interface {
 	// What it says is recorded once, whatever was recorded before.
 	//
 	// Corresponds with POST /v1/messages/{id}/replay (the `ReplayMessage` operationId).
-	ReplayMessage(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReplayMessage(ctx context.Context, id ID, params *ReplayMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListCreditors The creditors of the installation, by codice fiscale.
@@ -3966,8 +4342,8 @@ func (c *Client) ListCreditors(ctx context.Context, params *ListCreditorsParams,
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-func (c *Client) AddCreditorWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddCreditorRequestWithBody(c.Server, contentType, body)
+func (c *Client) AddCreditorWithBody(ctx context.Context, params *AddCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddCreditorRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3983,8 +4359,8 @@ func (c *Client) AddCreditorWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-func (c *Client) AddCreditor(ctx context.Context, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddCreditorRequest(c.Server, body)
+func (c *Client) AddCreditor(ctx context.Context, params *AddCreditorParams, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddCreditorRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4123,8 +4499,8 @@ func (c *Client) ReadTimeline(ctx context.Context, cf CF, code AvvisoOrPosition,
 // UndoVoid Take that back, while PiemontePAY has not heard of it.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/codes/{code}/void (the `UndoVoid` operationId).
-func (c *Client) UndoVoid(ctx context.Context, cf CF, code AvvisoOrPosition, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUndoVoidRequest(c.Server, cf, code)
+func (c *Client) UndoVoid(ctx context.Context, cf CF, code AvvisoOrPosition, params *UndoVoidParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUndoVoidRequest(c.Server, cf, code, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4143,8 +4519,8 @@ func (c *Client) UndoVoid(ctx context.Context, cf CF, code AvvisoOrPosition, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-func (c *Client) VoidCodeWithBody(ctx context.Context, cf CF, code AvvisoOrPosition, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewVoidCodeRequestWithBody(c.Server, cf, code, contentType, body)
+func (c *Client) VoidCodeWithBody(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidCodeRequestWithBody(c.Server, cf, code, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4163,8 +4539,8 @@ func (c *Client) VoidCodeWithBody(ctx context.Context, cf CF, code AvvisoOrPosit
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-func (c *Client) VoidCode(ctx context.Context, cf CF, code AvvisoOrPosition, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewVoidCodeRequest(c.Server, cf, code, body)
+func (c *Client) VoidCode(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidCodeRequest(c.Server, cf, code, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4195,8 +4571,8 @@ func (c *Client) ListDevices(ctx context.Context, cf CF, params *ListDevicesPara
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-func (c *Client) AddDeviceWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddDeviceRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) AddDeviceWithBody(ctx context.Context, cf CF, params *AddDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddDeviceRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4212,8 +4588,8 @@ func (c *Client) AddDeviceWithBody(ctx context.Context, cf CF, contentType strin
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-func (c *Client) AddDevice(ctx context.Context, cf CF, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddDeviceRequest(c.Server, cf, body)
+func (c *Client) AddDevice(ctx context.Context, cf CF, params *AddDeviceParams, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddDeviceRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4230,8 +4606,8 @@ func (c *Client) AddDevice(ctx context.Context, cf CF, body AddDeviceJSONRequest
 // again, and listed: each may be on paper.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/devices/{id} (the `RevokeDevice` operationId).
-func (c *Client) RevokeDevice(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRevokeDeviceRequest(c.Server, cf, id)
+func (c *Client) RevokeDevice(ctx context.Context, cf CF, id ID, params *RevokeDeviceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4264,8 +4640,8 @@ func (c *Client) AccountCodes(ctx context.Context, cf CF, id ID, params *Account
 // InviteDevice Make a new enrolment code; the key or token the handheld had stops working.
 //
 // Corresponds with POST /v1/creditors/{cf}/devices/{id}/invites (the `InviteDevice` operationId).
-func (c *Client) InviteDevice(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewInviteDeviceRequest(c.Server, cf, id)
+func (c *Client) InviteDevice(ctx context.Context, cf CF, id ID, params *InviteDeviceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteDeviceRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4299,8 +4675,8 @@ func (c *Client) ListDiscrepancies(ctx context.Context, cf CF, params *ListDiscr
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-func (c *Client) CloseDiscrepancyWithBody(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCloseDiscrepancyRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) CloseDiscrepancyWithBody(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseDiscrepancyRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4319,8 +4695,8 @@ func (c *Client) CloseDiscrepancyWithBody(ctx context.Context, cf CF, id Discrep
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-func (c *Client) CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCloseDiscrepancyRequest(c.Server, cf, id, body)
+func (c *Client) CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseDiscrepancyRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4334,8 +4710,8 @@ func (c *Client) CloseDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, 
 // TakeDiscrepancy Look after a work item; taking it over from somebody else is allowed.
 //
 // Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
-func (c *Client) TakeDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewTakeDiscrepancyRequest(c.Server, cf, id)
+func (c *Client) TakeDiscrepancy(ctx context.Context, cf CF, id DiscrepancyID, params *TakeDiscrepancyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeDiscrepancyRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4448,8 +4824,8 @@ func (c *Client) ListExports(ctx context.Context, cf CF, params *ListExportsPara
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-func (c *Client) MakeExportWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewMakeExportRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) MakeExportWithBody(ctx context.Context, cf CF, params *MakeExportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakeExportRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4472,8 +4848,8 @@ func (c *Client) MakeExportWithBody(ctx context.Context, cf CF, contentType stri
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-func (c *Client) MakeExport(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewMakeExportRequest(c.Server, cf, body)
+func (c *Client) MakeExport(ctx context.Context, cf CF, params *MakeExportParams, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakeExportRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4487,8 +4863,8 @@ func (c *Client) MakeExport(ctx context.Context, cf CF, body MakeExportJSONReque
 // WithdrawExport Say that a list was not used; its acts may be in another.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
-func (c *Client) WithdrawExport(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewWithdrawExportRequest(c.Server, cf, id)
+func (c *Client) WithdrawExport(ctx context.Context, cf CF, id ID, params *WithdrawExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawExportRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4587,8 +4963,8 @@ func (c *Client) ReadFlusso(ctx context.Context, cf CF, id ID, params *ReadFluss
 // were imported: loading it twice would make two positions of each.
 //
 // Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
-func (c *Client) MakePortalList(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewMakePortalListRequest(c.Server, cf)
+func (c *Client) MakePortalList(ctx context.Context, cf CF, params *MakePortalListParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMakePortalListRequest(c.Server, cf, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4622,8 +4998,8 @@ func (c *Client) ListDeviceMessages(ctx context.Context, cf CF, params *ListDevi
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-func (c *Client) SendDeviceMessageWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendDeviceMessageRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) SendDeviceMessageWithBody(ctx context.Context, cf CF, params *SendDeviceMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendDeviceMessageRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4642,8 +5018,8 @@ func (c *Client) SendDeviceMessageWithBody(ctx context.Context, cf CF, contentTy
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-func (c *Client) SendDeviceMessage(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendDeviceMessageRequest(c.Server, cf, body)
+func (c *Client) SendDeviceMessage(ctx context.Context, cf CF, params *SendDeviceMessageParams, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendDeviceMessageRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4689,8 +5065,8 @@ func (c *Client) ListOperators(ctx context.Context, cf CF, params *ListOperators
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-func (c *Client) AddOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddOperatorRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) AddOperatorWithBody(ctx context.Context, cf CF, params *AddOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddOperatorRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4706,8 +5082,8 @@ func (c *Client) AddOperatorWithBody(ctx context.Context, cf CF, contentType str
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-func (c *Client) AddOperator(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddOperatorRequest(c.Server, cf, body)
+func (c *Client) AddOperator(ctx context.Context, cf CF, params *AddOperatorParams, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddOperatorRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4721,8 +5097,8 @@ func (c *Client) AddOperator(ctx context.Context, cf CF, body AddOperatorJSONReq
 // EnableOperator Let a disabled operator in again.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
-func (c *Client) EnableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEnableOperatorRequest(c.Server, cf, id)
+func (c *Client) EnableOperator(ctx context.Context, cf CF, id ID, params *EnableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnableOperatorRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4736,8 +5112,8 @@ func (c *Client) EnableOperator(ctx context.Context, cf CF, id ID, reqEditors ..
 // DisableOperator Shut an operator out at once, token and sessions included.
 //
 // Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
-func (c *Client) DisableOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDisableOperatorRequest(c.Server, cf, id)
+func (c *Client) DisableOperator(ctx context.Context, cf CF, id ID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisableOperatorRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4751,8 +5127,8 @@ func (c *Client) DisableOperator(ctx context.Context, cf CF, id ID, reqEditors .
 // ResetOperator Take password and second factor from a person, end their sessions and invite them anew.
 //
 // Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
-func (c *Client) ResetOperator(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewResetOperatorRequest(c.Server, cf, id)
+func (c *Client) ResetOperator(ctx context.Context, cf CF, id ID, params *ResetOperatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetOperatorRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4768,8 +5144,8 @@ func (c *Client) ResetOperator(ctx context.Context, cf CF, id ID, reqEditors ...
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-func (c *Client) SetRoleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetRoleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) SetRoleWithBody(ctx context.Context, cf CF, id ID, params *SetRoleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetRoleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4785,8 +5161,8 @@ func (c *Client) SetRoleWithBody(ctx context.Context, cf CF, id ID, contentType 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-func (c *Client) SetRole(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetRoleRequest(c.Server, cf, id, body)
+func (c *Client) SetRole(ctx context.Context, cf CF, id ID, params *SetRoleParams, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetRoleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4800,8 +5176,8 @@ func (c *Client) SetRole(ctx context.Context, cf CF, id ID, body SetRoleJSONRequ
 // RevokeToken End an operator's token.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
-func (c *Client) RevokeToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRevokeTokenRequest(c.Server, cf, id)
+func (c *Client) RevokeToken(ctx context.Context, cf CF, id ID, params *RevokeTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokenRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4815,8 +5191,8 @@ func (c *Client) RevokeToken(ctx context.Context, cf CF, id ID, reqEditors ...Re
 // RotateToken Give an operator a new token; the old one stops working.
 //
 // Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
-func (c *Client) RotateToken(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRotateTokenRequest(c.Server, cf, id)
+func (c *Client) RotateToken(ctx context.Context, cf CF, id ID, params *RotateTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateTokenRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4850,8 +5226,8 @@ func (c *Client) ListOrphans(ctx context.Context, cf CF, params *ListOrphansPara
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-func (c *Client) ImportCodesWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewImportCodesRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) ImportCodesWithBody(ctx context.Context, cf CF, params *ImportCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportCodesRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4870,8 +5246,8 @@ func (c *Client) ImportCodesWithBody(ctx context.Context, cf CF, contentType str
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-func (c *Client) ImportCodes(ctx context.Context, cf CF, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewImportCodesRequest(c.Server, cf, body)
+func (c *Client) ImportCodes(ctx context.Context, cf CF, params *ImportCodesParams, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportCodesRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4892,8 +5268,8 @@ func (c *Client) ImportCodes(ctx context.Context, cf CF, body ImportCodesJSONReq
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-func (c *Client) ImportOwnersWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewImportOwnersRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) ImportOwnersWithBody(ctx context.Context, cf CF, params *ImportOwnersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportOwnersRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4914,8 +5290,8 @@ func (c *Client) ImportOwnersWithBody(ctx context.Context, cf CF, contentType st
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-func (c *Client) ImportOwners(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewImportOwnersRequest(c.Server, cf, body)
+func (c *Client) ImportOwners(ctx context.Context, cf CF, params *ImportOwnersParams, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportOwnersRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4948,8 +5324,8 @@ func (c *Client) ListPayments(ctx context.Context, cf CF, params *ListPaymentsPa
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-func (c *Client) InviteOperatorWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewInviteOperatorRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) InviteOperatorWithBody(ctx context.Context, cf CF, params *InviteOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteOperatorRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4967,8 +5343,8 @@ func (c *Client) InviteOperatorWithBody(ctx context.Context, cf CF, contentType 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-func (c *Client) InviteOperator(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewInviteOperatorRequest(c.Server, cf, body)
+func (c *Client) InviteOperator(ctx context.Context, cf CF, params *InviteOperatorParams, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteOperatorRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5004,8 +5380,8 @@ func (c *Client) ListPrintJobs(ctx context.Context, cf CF, params *ListPrintJobs
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-func (c *Client) StartPrintJobWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewStartPrintJobRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) StartPrintJobWithBody(ctx context.Context, cf CF, params *StartPrintJobParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartPrintJobRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5026,8 +5402,8 @@ func (c *Client) StartPrintJobWithBody(ctx context.Context, cf CF, contentType s
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-func (c *Client) StartPrintJob(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewStartPrintJobRequest(c.Server, cf, body)
+func (c *Client) StartPrintJob(ctx context.Context, cf CF, params *StartPrintJobParams, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartPrintJobRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5058,8 +5434,8 @@ func (c *Client) ReadPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...R
 // The acts that it printed come out byte for byte as they did; this is no new print of any.
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
-func (c *Client) RerunPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRerunPrintJobRequest(c.Server, cf, id)
+func (c *Client) RerunPrintJob(ctx context.Context, cf CF, id ID, params *RerunPrintJobParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRerunPrintJobRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5073,8 +5449,8 @@ func (c *Client) RerunPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...
 // CancelPrintJob Stop a job. What it printed stays in the history.
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
-func (c *Client) CancelPrintJob(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelPrintJobRequest(c.Server, cf, id)
+func (c *Client) CancelPrintJob(ctx context.Context, cf CF, id ID, params *CancelPrintJobParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelPrintJobRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5136,8 +5512,8 @@ func (c *Client) ReadPrint(ctx context.Context, cf CF, id ID, reqEditors ...Requ
 // history and is no new print. A paper to send is a new print of the verbale.
 //
 // Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
-func (c *Client) PrintAgain(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPrintAgainRequest(c.Server, cf, id)
+func (c *Client) PrintAgain(ctx context.Context, cf CF, id ID, params *PrintAgainParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPrintAgainRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5174,8 +5550,8 @@ func (c *Client) ListRefunds(ctx context.Context, cf CF, params *ListRefundsPara
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-func (c *Client) RecordRefundWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRecordRefundRequestWithBody(c.Server, cf, contentType, body)
+func (c *Client) RecordRefundWithBody(ctx context.Context, cf CF, params *RecordRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordRefundRequestWithBody(c.Server, cf, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5197,8 +5573,8 @@ func (c *Client) RecordRefundWithBody(ctx context.Context, cf CF, contentType st
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-func (c *Client) RecordRefund(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRecordRefundRequest(c.Server, cf, body)
+func (c *Client) RecordRefund(ctx context.Context, cf CF, params *RecordRefundParams, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordRefundRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5263,8 +5639,8 @@ func (c *Client) ReadVerbale(ctx context.Context, cf CF, id ID, reqEditors ...Re
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-func (c *Client) AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAppealVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAppealVerbaleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5284,8 +5660,8 @@ func (c *Client) AppealVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-func (c *Client) AppealVerbale(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAppealVerbaleRequest(c.Server, cf, id, body)
+func (c *Client) AppealVerbale(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAppealVerbaleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5306,8 +5682,8 @@ func (c *Client) AppealVerbale(ctx context.Context, cf CF, id ID, body AppealVer
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-func (c *Client) RuleAppealWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRuleAppealRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) RuleAppealWithBody(ctx context.Context, cf CF, id ID, params *RuleAppealParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRuleAppealRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5328,8 +5704,8 @@ func (c *Client) RuleAppealWithBody(ctx context.Context, cf CF, id ID, contentTy
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-func (c *Client) RuleAppeal(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRuleAppealRequest(c.Server, cf, id, body)
+func (c *Client) RuleAppeal(ctx context.Context, cf CF, id ID, params *RuleAppealParams, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRuleAppealRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5362,8 +5738,8 @@ func (c *Client) ReadAvviso(ctx context.Context, cf CF, id ID, params *ReadAvvis
 // UndoCancellation Take a cancellation back that PiemontePAY has not heard of, or the request for one.
 //
 // Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
-func (c *Client) UndoCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUndoCancellationRequest(c.Server, cf, id)
+func (c *Client) UndoCancellation(ctx context.Context, cf CF, id ID, params *UndoCancellationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUndoCancellationRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5384,8 +5760,8 @@ func (c *Client) UndoCancellation(ctx context.Context, cf CF, id ID, reqEditors 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-func (c *Client) CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelVerbaleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5406,8 +5782,8 @@ func (c *Client) CancelVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-func (c *Client) CancelVerbale(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelVerbaleRequest(c.Server, cf, id, body)
+func (c *Client) CancelVerbale(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelVerbaleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5424,8 +5800,8 @@ func (c *Client) CancelVerbale(ctx context.Context, cf CF, id ID, body CancelVer
 // for the annulment is refused. Approving again gets the same answer.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
-func (c *Client) ApproveCancellation(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewApproveCancellationRequest(c.Server, cf, id)
+func (c *Client) ApproveCancellation(ctx context.Context, cf CF, id ID, params *ApproveCancellationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveCancellationRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5446,8 +5822,8 @@ func (c *Client) ApproveCancellation(ctx context.Context, cf CF, id ID, reqEdito
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-func (c *Client) CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCorrectVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCorrectVerbaleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5468,8 +5844,8 @@ func (c *Client) CorrectVerbaleWithBody(ctx context.Context, cf CF, id ID, conte
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-func (c *Client) CorrectVerbale(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCorrectVerbaleRequest(c.Server, cf, id, body)
+func (c *Client) CorrectVerbale(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCorrectVerbaleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5521,8 +5897,8 @@ func (c *Client) ReadMoney(ctx context.Context, cf CF, id ID, reqEditors ...Requ
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-func (c *Client) NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewNotifyVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNotifyVerbaleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5544,8 +5920,8 @@ func (c *Client) NotifyVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-func (c *Client) NotifyVerbale(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewNotifyVerbaleRequest(c.Server, cf, id, body)
+func (c *Client) NotifyVerbale(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNotifyVerbaleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5642,8 +6018,8 @@ func (c *Client) ListPrints(ctx context.Context, cf CF, id ID, params *ListPrint
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-func (c *Client) PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPrintVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPrintVerbaleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5662,8 +6038,8 @@ func (c *Client) PrintVerbaleWithBody(ctx context.Context, cf CF, id ID, content
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-func (c *Client) PrintVerbale(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPrintVerbaleRequest(c.Server, cf, id, body)
+func (c *Client) PrintVerbale(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPrintVerbaleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5716,8 +6092,8 @@ func (c *Client) ReadReceipt(ctx context.Context, cf CF, id ID, digest string, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-func (c *Client) RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRecordVerbaleRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordVerbaleRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5737,8 +6113,8 @@ func (c *Client) RecordVerbaleWithBody(ctx context.Context, cf CF, id ID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-func (c *Client) RecordVerbale(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRecordVerbaleRequest(c.Server, cf, id, body)
+func (c *Client) RecordVerbale(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordVerbaleRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5889,8 +6265,8 @@ func (c *Client) PutWebhook(ctx context.Context, cf CF, id ID, body PutWebhookJS
 // PauseWebhook Stop telling; what happens meanwhile is told later.
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
-func (c *Client) PauseWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPauseWebhookRequest(c.Server, cf, id)
+func (c *Client) PauseWebhook(ctx context.Context, cf CF, id ID, params *PauseWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseWebhookRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5906,8 +6282,8 @@ func (c *Client) PauseWebhook(ctx context.Context, cf CF, id ID, reqEditors ...R
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-func (c *Client) ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewResumeWebhookRequestWithBody(c.Server, cf, id, contentType, body)
+func (c *Client) ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeWebhookRequestWithBody(c.Server, cf, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5923,8 +6299,8 @@ func (c *Client) ResumeWebhookWithBody(ctx context.Context, cf CF, id ID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-func (c *Client) ResumeWebhook(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewResumeWebhookRequest(c.Server, cf, id, body)
+func (c *Client) ResumeWebhook(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeWebhookRequest(c.Server, cf, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5938,8 +6314,8 @@ func (c *Client) ResumeWebhook(ctx context.Context, cf CF, id ID, body ResumeWeb
 // RotateWebhook Another secret; for 24 hours the one before signs too.
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
-func (c *Client) RotateWebhook(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRotateWebhookRequest(c.Server, cf, id)
+func (c *Client) RotateWebhook(ctx context.Context, cf CF, id ID, params *RotateWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateWebhookRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5970,8 +6346,8 @@ func (c *Client) ListInstallationDiscrepancies(ctx context.Context, params *List
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-func (c *Client) CloseInstallationDiscrepancyWithBody(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCloseInstallationDiscrepancyRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) CloseInstallationDiscrepancyWithBody(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseInstallationDiscrepancyRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5987,8 +6363,8 @@ func (c *Client) CloseInstallationDiscrepancyWithBody(ctx context.Context, id Di
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-func (c *Client) CloseInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCloseInstallationDiscrepancyRequest(c.Server, id, body)
+func (c *Client) CloseInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloseInstallationDiscrepancyRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6002,8 +6378,8 @@ func (c *Client) CloseInstallationDiscrepancy(ctx context.Context, id Discrepanc
 // TakeInstallationDiscrepancy Look after what belongs to no creditor.
 //
 // Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
-func (c *Client) TakeInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewTakeInstallationDiscrepancyRequest(c.Server, id)
+func (c *Client) TakeInstallationDiscrepancy(ctx context.Context, id DiscrepancyID, params *TakeInstallationDiscrepancyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeInstallationDiscrepancyRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6064,8 +6440,8 @@ func (c *Client) ReadMessage(ctx context.Context, id ID, reqEditors ...RequestEd
 // What it says is recorded once, whatever was recorded before.
 //
 // Corresponds with POST /v1/messages/{id}/replay (the `ReplayMessage` operationId).
-func (c *Client) ReplayMessage(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReplayMessageRequest(c.Server, id)
+func (c *Client) ReplayMessage(ctx context.Context, id ID, params *ReplayMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayMessageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6135,18 +6511,18 @@ func NewListCreditorsRequest(server string, params *ListCreditorsParams) (*http.
 }
 
 // NewAddCreditorRequest calls the generic AddCreditor builder with application/json body
-func NewAddCreditorRequest(server string, body AddCreditorJSONRequestBody) (*http.Request, error) {
+func NewAddCreditorRequest(server string, params *AddCreditorParams, body AddCreditorJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddCreditorRequestWithBody(server, "application/json", bodyReader)
+	return NewAddCreditorRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewAddCreditorRequestWithBody constructs an http.Request for the AddCreditor method, with any body, and a specified content type
-func NewAddCreditorRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddCreditorRequestWithBody(server string, params *AddCreditorParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6170,6 +6546,19 @@ func NewAddCreditorRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -6262,6 +6651,15 @@ func NewChangeCreditorRequestWithBody(server string, cf CF, params *ChangeCredit
 		}
 
 		req.Header.Set("If-Match", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam1)
 
 	}
 
@@ -6481,7 +6879,7 @@ func NewReadTimelineRequest(server string, cf CF, code AvvisoOrPosition) (*http.
 }
 
 // NewUndoVoidRequest constructs an http.Request for the UndoVoid method
-func NewUndoVoidRequest(server string, cf CF, code AvvisoOrPosition) (*http.Request, error) {
+func NewUndoVoidRequest(server string, cf CF, code AvvisoOrPosition, params *UndoVoidParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6518,22 +6916,35 @@ func NewUndoVoidRequest(server string, cf CF, code AvvisoOrPosition) (*http.Requ
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewVoidCodeRequest calls the generic VoidCode builder with application/json body
-func NewVoidCodeRequest(server string, cf CF, code AvvisoOrPosition, body VoidCodeJSONRequestBody) (*http.Request, error) {
+func NewVoidCodeRequest(server string, cf CF, code AvvisoOrPosition, params *VoidCodeParams, body VoidCodeJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewVoidCodeRequestWithBody(server, cf, code, "application/json", bodyReader)
+	return NewVoidCodeRequestWithBody(server, cf, code, params, "application/json", bodyReader)
 }
 
 // NewVoidCodeRequestWithBody constructs an http.Request for the VoidCode method, with any body, and a specified content type
-func NewVoidCodeRequestWithBody(server string, cf CF, code AvvisoOrPosition, contentType string, body io.Reader) (*http.Request, error) {
+func NewVoidCodeRequestWithBody(server string, cf CF, code AvvisoOrPosition, params *VoidCodeParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6571,6 +6982,19 @@ func NewVoidCodeRequestWithBody(server string, cf CF, code AvvisoOrPosition, con
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -6641,18 +7065,18 @@ func NewListDevicesRequest(server string, cf CF, params *ListDevicesParams) (*ht
 }
 
 // NewAddDeviceRequest calls the generic AddDevice builder with application/json body
-func NewAddDeviceRequest(server string, cf CF, body AddDeviceJSONRequestBody) (*http.Request, error) {
+func NewAddDeviceRequest(server string, cf CF, params *AddDeviceParams, body AddDeviceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddDeviceRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewAddDeviceRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewAddDeviceRequestWithBody constructs an http.Request for the AddDevice method, with any body, and a specified content type
-func NewAddDeviceRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddDeviceRequestWithBody(server string, cf CF, params *AddDeviceParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6684,11 +7108,24 @@ func NewAddDeviceRequestWithBody(server string, cf CF, contentType string, body 
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewRevokeDeviceRequest constructs an http.Request for the RevokeDevice method
-func NewRevokeDeviceRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewRevokeDeviceRequest(server string, cf CF, id ID, params *RevokeDeviceParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6723,6 +7160,28 @@ func NewRevokeDeviceRequest(server string, cf CF, id ID) (*http.Request, error) 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
 	}
 
 	return req, nil
@@ -6793,7 +7252,7 @@ func NewAccountCodesRequest(server string, cf CF, id ID, params *AccountCodesPar
 }
 
 // NewInviteDeviceRequest constructs an http.Request for the InviteDevice method
-func NewInviteDeviceRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewInviteDeviceRequest(server string, cf CF, id ID, params *InviteDeviceParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6828,6 +7287,19 @@ func NewInviteDeviceRequest(server string, cf CF, id ID) (*http.Request, error) 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -6911,18 +7383,18 @@ func NewListDiscrepanciesRequest(server string, cf CF, params *ListDiscrepancies
 }
 
 // NewCloseDiscrepancyRequest calls the generic CloseDiscrepancy builder with application/json body
-func NewCloseDiscrepancyRequest(server string, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody) (*http.Request, error) {
+func NewCloseDiscrepancyRequest(server string, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, body CloseDiscrepancyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCloseDiscrepancyRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewCloseDiscrepancyRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewCloseDiscrepancyRequestWithBody constructs an http.Request for the CloseDiscrepancy method, with any body, and a specified content type
-func NewCloseDiscrepancyRequestWithBody(server string, cf CF, id DiscrepancyID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCloseDiscrepancyRequestWithBody(server string, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6961,11 +7433,24 @@ func NewCloseDiscrepancyRequestWithBody(server string, cf CF, id DiscrepancyID, 
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewTakeDiscrepancyRequest constructs an http.Request for the TakeDiscrepancy method
-func NewTakeDiscrepancyRequest(server string, cf CF, id DiscrepancyID) (*http.Request, error) {
+func NewTakeDiscrepancyRequest(server string, cf CF, id DiscrepancyID, params *TakeDiscrepancyParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7000,6 +7485,19 @@ func NewTakeDiscrepancyRequest(server string, cf CF, id DiscrepancyID) (*http.Re
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -7147,6 +7645,28 @@ func NewAddDocumentRequestWithBody(server string, cf CF, kind DocumentKind, para
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
 
 	return req, nil
 }
@@ -7338,18 +7858,18 @@ func NewListExportsRequest(server string, cf CF, params *ListExportsParams) (*ht
 }
 
 // NewMakeExportRequest calls the generic MakeExport builder with application/json body
-func NewMakeExportRequest(server string, cf CF, body MakeExportJSONRequestBody) (*http.Request, error) {
+func NewMakeExportRequest(server string, cf CF, params *MakeExportParams, body MakeExportJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewMakeExportRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewMakeExportRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewMakeExportRequestWithBody constructs an http.Request for the MakeExport method, with any body, and a specified content type
-func NewMakeExportRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewMakeExportRequestWithBody(server string, cf CF, params *MakeExportParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7381,11 +7901,24 @@ func NewMakeExportRequestWithBody(server string, cf CF, contentType string, body
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewWithdrawExportRequest constructs an http.Request for the WithdrawExport method
-func NewWithdrawExportRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewWithdrawExportRequest(server string, cf CF, id ID, params *WithdrawExportParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7420,6 +7953,19 @@ func NewWithdrawExportRequest(server string, cf CF, id ID) (*http.Request, error
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -7717,7 +8263,7 @@ func NewReadFlussoRequest(server string, cf CF, id ID, params *ReadFlussoParams)
 }
 
 // NewMakePortalListRequest constructs an http.Request for the MakePortalList method
-func NewMakePortalListRequest(server string, cf CF) (*http.Request, error) {
+func NewMakePortalListRequest(server string, cf CF, params *MakePortalListParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7745,6 +8291,19 @@ func NewMakePortalListRequest(server string, cf CF) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -7816,18 +8375,18 @@ func NewListDeviceMessagesRequest(server string, cf CF, params *ListDeviceMessag
 }
 
 // NewSendDeviceMessageRequest calls the generic SendDeviceMessage builder with application/json body
-func NewSendDeviceMessageRequest(server string, cf CF, body SendDeviceMessageJSONRequestBody) (*http.Request, error) {
+func NewSendDeviceMessageRequest(server string, cf CF, params *SendDeviceMessageParams, body SendDeviceMessageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSendDeviceMessageRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewSendDeviceMessageRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewSendDeviceMessageRequestWithBody constructs an http.Request for the SendDeviceMessage method, with any body, and a specified content type
-func NewSendDeviceMessageRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewSendDeviceMessageRequestWithBody(server string, cf CF, params *SendDeviceMessageParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7858,6 +8417,19 @@ func NewSendDeviceMessageRequestWithBody(server string, cf CF, contentType strin
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -7969,18 +8541,18 @@ func NewListOperatorsRequest(server string, cf CF, params *ListOperatorsParams) 
 }
 
 // NewAddOperatorRequest calls the generic AddOperator builder with application/json body
-func NewAddOperatorRequest(server string, cf CF, body AddOperatorJSONRequestBody) (*http.Request, error) {
+func NewAddOperatorRequest(server string, cf CF, params *AddOperatorParams, body AddOperatorJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddOperatorRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewAddOperatorRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewAddOperatorRequestWithBody constructs an http.Request for the AddOperator method, with any body, and a specified content type
-func NewAddOperatorRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddOperatorRequestWithBody(server string, cf CF, params *AddOperatorParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8012,11 +8584,24 @@ func NewAddOperatorRequestWithBody(server string, cf CF, contentType string, bod
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewEnableOperatorRequest constructs an http.Request for the EnableOperator method
-func NewEnableOperatorRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewEnableOperatorRequest(server string, cf CF, id ID, params *EnableOperatorParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8053,11 +8638,33 @@ func NewEnableOperatorRequest(server string, cf CF, id ID) (*http.Request, error
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewDisableOperatorRequest constructs an http.Request for the DisableOperator method
-func NewDisableOperatorRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewDisableOperatorRequest(server string, cf CF, id ID, params *DisableOperatorParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8094,11 +8701,33 @@ func NewDisableOperatorRequest(server string, cf CF, id ID) (*http.Request, erro
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewResetOperatorRequest constructs an http.Request for the ResetOperator method
-func NewResetOperatorRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewResetOperatorRequest(server string, cf CF, id ID, params *ResetOperatorParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8135,22 +8764,35 @@ func NewResetOperatorRequest(server string, cf CF, id ID) (*http.Request, error)
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewSetRoleRequest calls the generic SetRole builder with application/json body
-func NewSetRoleRequest(server string, cf CF, id ID, body SetRoleJSONRequestBody) (*http.Request, error) {
+func NewSetRoleRequest(server string, cf CF, id ID, params *SetRoleParams, body SetRoleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSetRoleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewSetRoleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewSetRoleRequestWithBody constructs an http.Request for the SetRole method, with any body, and a specified content type
-func NewSetRoleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewSetRoleRequestWithBody(server string, cf CF, id ID, params *SetRoleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8189,11 +8831,33 @@ func NewSetRoleRequestWithBody(server string, cf CF, id ID, contentType string, 
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewRevokeTokenRequest constructs an http.Request for the RevokeToken method
-func NewRevokeTokenRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewRevokeTokenRequest(server string, cf CF, id ID, params *RevokeTokenParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8230,11 +8894,33 @@ func NewRevokeTokenRequest(server string, cf CF, id ID) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewRotateTokenRequest constructs an http.Request for the RotateToken method
-func NewRotateTokenRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewRotateTokenRequest(server string, cf CF, id ID, params *RotateTokenParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8269,6 +8955,19 @@ func NewRotateTokenRequest(server string, cf CF, id ID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -8340,18 +9039,18 @@ func NewListOrphansRequest(server string, cf CF, params *ListOrphansParams) (*ht
 }
 
 // NewImportCodesRequest calls the generic ImportCodes builder with application/json body
-func NewImportCodesRequest(server string, cf CF, body ImportCodesJSONRequestBody) (*http.Request, error) {
+func NewImportCodesRequest(server string, cf CF, params *ImportCodesParams, body ImportCodesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewImportCodesRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewImportCodesRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewImportCodesRequestWithBody constructs an http.Request for the ImportCodes method, with any body, and a specified content type
-func NewImportCodesRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewImportCodesRequestWithBody(server string, cf CF, params *ImportCodesParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8383,22 +9082,35 @@ func NewImportCodesRequestWithBody(server string, cf CF, contentType string, bod
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewImportOwnersRequest calls the generic ImportOwners builder with application/json body
-func NewImportOwnersRequest(server string, cf CF, body ImportOwnersJSONRequestBody) (*http.Request, error) {
+func NewImportOwnersRequest(server string, cf CF, params *ImportOwnersParams, body ImportOwnersJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewImportOwnersRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewImportOwnersRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewImportOwnersRequestWithBody constructs an http.Request for the ImportOwners method, with any body, and a specified content type
-func NewImportOwnersRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewImportOwnersRequestWithBody(server string, cf CF, params *ImportOwnersParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8429,6 +9141,19 @@ func NewImportOwnersRequestWithBody(server string, cf CF, contentType string, bo
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -8499,18 +9224,18 @@ func NewListPaymentsRequest(server string, cf CF, params *ListPaymentsParams) (*
 }
 
 // NewInviteOperatorRequest calls the generic InviteOperator builder with application/json body
-func NewInviteOperatorRequest(server string, cf CF, body InviteOperatorJSONRequestBody) (*http.Request, error) {
+func NewInviteOperatorRequest(server string, cf CF, params *InviteOperatorParams, body InviteOperatorJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewInviteOperatorRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewInviteOperatorRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewInviteOperatorRequestWithBody constructs an http.Request for the InviteOperator method, with any body, and a specified content type
-func NewInviteOperatorRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewInviteOperatorRequestWithBody(server string, cf CF, params *InviteOperatorParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8541,6 +9266,19 @@ func NewInviteOperatorRequestWithBody(server string, cf CF, contentType string, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -8611,18 +9349,18 @@ func NewListPrintJobsRequest(server string, cf CF, params *ListPrintJobsParams) 
 }
 
 // NewStartPrintJobRequest calls the generic StartPrintJob builder with application/json body
-func NewStartPrintJobRequest(server string, cf CF, body StartPrintJobJSONRequestBody) (*http.Request, error) {
+func NewStartPrintJobRequest(server string, cf CF, params *StartPrintJobParams, body StartPrintJobJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewStartPrintJobRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewStartPrintJobRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewStartPrintJobRequestWithBody constructs an http.Request for the StartPrintJob method, with any body, and a specified content type
-func NewStartPrintJobRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewStartPrintJobRequestWithBody(server string, cf CF, params *StartPrintJobParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8653,6 +9391,19 @@ func NewStartPrintJobRequestWithBody(server string, cf CF, contentType string, b
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -8699,7 +9450,7 @@ func NewReadPrintJobRequest(server string, cf CF, id ID) (*http.Request, error) 
 }
 
 // NewRerunPrintJobRequest constructs an http.Request for the RerunPrintJob method
-func NewRerunPrintJobRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewRerunPrintJobRequest(server string, cf CF, id ID, params *RerunPrintJobParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8736,11 +9487,24 @@ func NewRerunPrintJobRequest(server string, cf CF, id ID) (*http.Request, error)
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewCancelPrintJobRequest constructs an http.Request for the CancelPrintJob method
-func NewCancelPrintJobRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewCancelPrintJobRequest(server string, cf CF, id ID, params *CancelPrintJobParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8775,6 +9539,19 @@ func NewCancelPrintJobRequest(server string, cf CF, id ID) (*http.Request, error
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -8943,7 +9720,7 @@ func NewReadPrintRequest(server string, cf CF, id ID) (*http.Request, error) {
 }
 
 // NewPrintAgainRequest constructs an http.Request for the PrintAgain method
-func NewPrintAgainRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewPrintAgainRequest(server string, cf CF, id ID, params *PrintAgainParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8978,6 +9755,19 @@ func NewPrintAgainRequest(server string, cf CF, id ID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -9049,18 +9839,18 @@ func NewListRefundsRequest(server string, cf CF, params *ListRefundsParams) (*ht
 }
 
 // NewRecordRefundRequest calls the generic RecordRefund builder with application/json body
-func NewRecordRefundRequest(server string, cf CF, body RecordRefundJSONRequestBody) (*http.Request, error) {
+func NewRecordRefundRequest(server string, cf CF, params *RecordRefundParams, body RecordRefundJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRecordRefundRequestWithBody(server, cf, "application/json", bodyReader)
+	return NewRecordRefundRequestWithBody(server, cf, params, "application/json", bodyReader)
 }
 
 // NewRecordRefundRequestWithBody constructs an http.Request for the RecordRefund method, with any body, and a specified content type
-func NewRecordRefundRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+func NewRecordRefundRequestWithBody(server string, cf CF, params *RecordRefundParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9091,6 +9881,19 @@ func NewRecordRefundRequestWithBody(server string, cf CF, contentType string, bo
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -9236,18 +10039,18 @@ func NewReadVerbaleRequest(server string, cf CF, id ID) (*http.Request, error) {
 }
 
 // NewAppealVerbaleRequest calls the generic AppealVerbale builder with application/json body
-func NewAppealVerbaleRequest(server string, cf CF, id ID, body AppealVerbaleJSONRequestBody) (*http.Request, error) {
+func NewAppealVerbaleRequest(server string, cf CF, id ID, params *AppealVerbaleParams, body AppealVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAppealVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewAppealVerbaleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewAppealVerbaleRequestWithBody constructs an http.Request for the AppealVerbale method, with any body, and a specified content type
-func NewAppealVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewAppealVerbaleRequestWithBody(server string, cf CF, id ID, params *AppealVerbaleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9286,22 +10089,44 @@ func NewAppealVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewRuleAppealRequest calls the generic RuleAppeal builder with application/json body
-func NewRuleAppealRequest(server string, cf CF, id ID, body RuleAppealJSONRequestBody) (*http.Request, error) {
+func NewRuleAppealRequest(server string, cf CF, id ID, params *RuleAppealParams, body RuleAppealJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRuleAppealRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewRuleAppealRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewRuleAppealRequestWithBody constructs an http.Request for the RuleAppeal method, with any body, and a specified content type
-func NewRuleAppealRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewRuleAppealRequestWithBody(server string, cf CF, id ID, params *RuleAppealParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9339,6 +10164,28 @@ func NewRuleAppealRequestWithBody(server string, cf CF, id ID, contentType strin
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
 
 	return req, nil
 }
@@ -9408,7 +10255,7 @@ func NewReadAvvisoRequest(server string, cf CF, id ID, params *ReadAvvisoParams)
 }
 
 // NewUndoCancellationRequest constructs an http.Request for the UndoCancellation method
-func NewUndoCancellationRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewUndoCancellationRequest(server string, cf CF, id ID, params *UndoCancellationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9445,22 +10292,44 @@ func NewUndoCancellationRequest(server string, cf CF, id ID) (*http.Request, err
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewCancelVerbaleRequest calls the generic CancelVerbale builder with application/json body
-func NewCancelVerbaleRequest(server string, cf CF, id ID, body CancelVerbaleJSONRequestBody) (*http.Request, error) {
+func NewCancelVerbaleRequest(server string, cf CF, id ID, params *CancelVerbaleParams, body CancelVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCancelVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewCancelVerbaleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewCancelVerbaleRequestWithBody constructs an http.Request for the CancelVerbale method, with any body, and a specified content type
-func NewCancelVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCancelVerbaleRequestWithBody(server string, cf CF, id ID, params *CancelVerbaleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9499,11 +10368,33 @@ func NewCancelVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewApproveCancellationRequest constructs an http.Request for the ApproveCancellation method
-func NewApproveCancellationRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewApproveCancellationRequest(server string, cf CF, id ID, params *ApproveCancellationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9540,22 +10431,44 @@ func NewApproveCancellationRequest(server string, cf CF, id ID) (*http.Request, 
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
+
 	return req, nil
 }
 
 // NewCorrectVerbaleRequest calls the generic CorrectVerbale builder with application/json body
-func NewCorrectVerbaleRequest(server string, cf CF, id ID, body CorrectVerbaleJSONRequestBody) (*http.Request, error) {
+func NewCorrectVerbaleRequest(server string, cf CF, id ID, params *CorrectVerbaleParams, body CorrectVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCorrectVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewCorrectVerbaleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewCorrectVerbaleRequestWithBody constructs an http.Request for the CorrectVerbale method, with any body, and a specified content type
-func NewCorrectVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCorrectVerbaleRequestWithBody(server string, cf CF, id ID, params *CorrectVerbaleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9593,6 +10506,28 @@ func NewCorrectVerbaleRequestWithBody(server string, cf CF, id ID, contentType s
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
 
 	return req, nil
 }
@@ -9680,18 +10615,18 @@ func NewReadMoneyRequest(server string, cf CF, id ID) (*http.Request, error) {
 }
 
 // NewNotifyVerbaleRequest calls the generic NotifyVerbale builder with application/json body
-func NewNotifyVerbaleRequest(server string, cf CF, id ID, body NotifyVerbaleJSONRequestBody) (*http.Request, error) {
+func NewNotifyVerbaleRequest(server string, cf CF, id ID, params *NotifyVerbaleParams, body NotifyVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewNotifyVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewNotifyVerbaleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewNotifyVerbaleRequestWithBody constructs an http.Request for the NotifyVerbale method, with any body, and a specified content type
-func NewNotifyVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewNotifyVerbaleRequestWithBody(server string, cf CF, id ID, params *NotifyVerbaleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9729,6 +10664,28 @@ func NewNotifyVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
 
 	return req, nil
 }
@@ -9977,18 +10934,18 @@ func NewListPrintsRequest(server string, cf CF, id ID, params *ListPrintsParams)
 }
 
 // NewPrintVerbaleRequest calls the generic PrintVerbale builder with application/json body
-func NewPrintVerbaleRequest(server string, cf CF, id ID, body PrintVerbaleJSONRequestBody) (*http.Request, error) {
+func NewPrintVerbaleRequest(server string, cf CF, id ID, params *PrintVerbaleParams, body PrintVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewPrintVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewPrintVerbaleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewPrintVerbaleRequestWithBody constructs an http.Request for the PrintVerbale method, with any body, and a specified content type
-func NewPrintVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewPrintVerbaleRequestWithBody(server string, cf CF, id ID, params *PrintVerbaleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10026,6 +10983,19 @@ func NewPrintVerbaleRequestWithBody(server string, cf CF, id ID, contentType str
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -10120,18 +11090,18 @@ func NewReadReceiptRequest(server string, cf CF, id ID, digest string) (*http.Re
 }
 
 // NewRecordVerbaleRequest calls the generic RecordVerbale builder with application/json body
-func NewRecordVerbaleRequest(server string, cf CF, id ID, body RecordVerbaleJSONRequestBody) (*http.Request, error) {
+func NewRecordVerbaleRequest(server string, cf CF, id ID, params *RecordVerbaleParams, body RecordVerbaleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRecordVerbaleRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewRecordVerbaleRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewRecordVerbaleRequestWithBody constructs an http.Request for the RecordVerbale method, with any body, and a specified content type
-func NewRecordVerbaleRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewRecordVerbaleRequestWithBody(server string, cf CF, id ID, params *RecordVerbaleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10169,6 +11139,28 @@ func NewRecordVerbaleRequestWithBody(server string, cf CF, id ID, contentType st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
+	}
 
 	return req, nil
 }
@@ -10511,7 +11503,7 @@ func NewPutWebhookRequestWithBody(server string, cf CF, id ID, contentType strin
 }
 
 // NewPauseWebhookRequest constructs an http.Request for the PauseWebhook method
-func NewPauseWebhookRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewPauseWebhookRequest(server string, cf CF, id ID, params *PauseWebhookParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10548,22 +11540,35 @@ func NewPauseWebhookRequest(server string, cf CF, id ID) (*http.Request, error) 
 		return nil, err
 	}
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewResumeWebhookRequest calls the generic ResumeWebhook builder with application/json body
-func NewResumeWebhookRequest(server string, cf CF, id ID, body ResumeWebhookJSONRequestBody) (*http.Request, error) {
+func NewResumeWebhookRequest(server string, cf CF, id ID, params *ResumeWebhookParams, body ResumeWebhookJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewResumeWebhookRequestWithBody(server, cf, id, "application/json", bodyReader)
+	return NewResumeWebhookRequestWithBody(server, cf, id, params, "application/json", bodyReader)
 }
 
 // NewResumeWebhookRequestWithBody constructs an http.Request for the ResumeWebhook method, with any body, and a specified content type
-func NewResumeWebhookRequestWithBody(server string, cf CF, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewResumeWebhookRequestWithBody(server string, cf CF, id ID, params *ResumeWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10602,11 +11607,24 @@ func NewResumeWebhookRequestWithBody(server string, cf CF, id ID, contentType st
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewRotateWebhookRequest constructs an http.Request for the RotateWebhook method
-func NewRotateWebhookRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewRotateWebhookRequest(server string, cf CF, id ID, params *RotateWebhookParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10641,6 +11659,19 @@ func NewRotateWebhookRequest(server string, cf CF, id ID) (*http.Request, error)
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -10717,18 +11748,18 @@ func NewListInstallationDiscrepanciesRequest(server string, params *ListInstalla
 }
 
 // NewCloseInstallationDiscrepancyRequest calls the generic CloseInstallationDiscrepancy builder with application/json body
-func NewCloseInstallationDiscrepancyRequest(server string, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody) (*http.Request, error) {
+func NewCloseInstallationDiscrepancyRequest(server string, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, body CloseInstallationDiscrepancyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCloseInstallationDiscrepancyRequestWithBody(server, id, "application/json", bodyReader)
+	return NewCloseInstallationDiscrepancyRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewCloseInstallationDiscrepancyRequestWithBody constructs an http.Request for the CloseInstallationDiscrepancy method, with any body, and a specified content type
-func NewCloseInstallationDiscrepancyRequestWithBody(server string, id DiscrepancyID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCloseInstallationDiscrepancyRequestWithBody(server string, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10760,11 +11791,24 @@ func NewCloseInstallationDiscrepancyRequestWithBody(server string, id Discrepanc
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
 	return req, nil
 }
 
 // NewTakeInstallationDiscrepancyRequest constructs an http.Request for the TakeInstallationDiscrepancy method
-func NewTakeInstallationDiscrepancyRequest(server string, id DiscrepancyID) (*http.Request, error) {
+func NewTakeInstallationDiscrepancyRequest(server string, id DiscrepancyID, params *TakeInstallationDiscrepancyParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10792,6 +11836,19 @@ func NewTakeInstallationDiscrepancyRequest(server string, id DiscrepancyID) (*ht
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -10925,7 +11982,7 @@ func NewReadMessageRequest(server string, id ID) (*http.Request, error) {
 }
 
 // NewReplayMessageRequest constructs an http.Request for the ReplayMessage method
-func NewReplayMessageRequest(server string, id ID) (*http.Request, error) {
+func NewReplayMessageRequest(server string, id ID, params *ReplayMessageParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10953,6 +12010,19 @@ func NewReplayMessageRequest(server string, id ID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -11014,14 +12084,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-	AddCreditorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddCreditorReply, error)
+	AddCreditorWithBodyWithResponse(ctx context.Context, params *AddCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddCreditorReply, error)
 
 	// AddCreditorWithResponse Begin to serve a creditor.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-	AddCreditorWithResponse(ctx context.Context, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddCreditorReply, error)
+	AddCreditorWithResponse(ctx context.Context, params *AddCreditorParams, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddCreditorReply, error)
 
 	// ReadCreditorWithResponse A creditor as it is configured.
 	//
@@ -11093,7 +12163,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/codes/{code}/void (the `UndoVoid` operationId).
-	UndoVoidWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, reqEditors ...RequestEditorFn) (*UndoVoidReply, error)
+	UndoVoidWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, params *UndoVoidParams, reqEditors ...RequestEditorFn) (*UndoVoidReply, error)
 
 	// VoidCodeWithBodyWithResponse Give up a code that is on no slip.
 	//
@@ -11103,7 +12173,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-	VoidCodeWithBodyWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCodeReply, error)
+	VoidCodeWithBodyWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCodeReply, error)
 
 	// VoidCodeWithResponse Give up a code that is on no slip.
 	//
@@ -11113,7 +12183,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-	VoidCodeWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCodeReply, error)
+	VoidCodeWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCodeReply, error)
 
 	// ListDevicesWithResponse The handhelds of the creditor, oldest first.
 	//
@@ -11127,14 +12197,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-	AddDeviceWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDeviceReply, error)
+	AddDeviceWithBodyWithResponse(ctx context.Context, cf CF, params *AddDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDeviceReply, error)
 
 	// AddDeviceWithResponse Add a handheld and make its enrolment code.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-	AddDeviceWithResponse(ctx context.Context, cf CF, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*AddDeviceReply, error)
+	AddDeviceWithResponse(ctx context.Context, cf CF, params *AddDeviceParams, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*AddDeviceReply, error)
 
 	// RevokeDeviceWithResponse Revoke a handheld for good (lost, stolen, retired).
 	//
@@ -11144,7 +12214,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/devices/{id} (the `RevokeDevice` operationId).
-	RevokeDeviceWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RevokeDeviceReply, error)
+	RevokeDeviceWithResponse(ctx context.Context, cf CF, id ID, params *RevokeDeviceParams, reqEditors ...RequestEditorFn) (*RevokeDeviceReply, error)
 
 	// AccountCodesWithResponse What became of every code lent to a handheld on a day.
 	//
@@ -11162,7 +12232,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/devices/{id}/invites (the `InviteDevice` operationId).
-	InviteDeviceWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*InviteDeviceReply, error)
+	InviteDeviceWithResponse(ctx context.Context, cf CF, id ID, params *InviteDeviceParams, reqEditors ...RequestEditorFn) (*InviteDeviceReply, error)
 
 	// ListDiscrepanciesWithResponse What a person must look at.
 	//
@@ -11179,7 +12249,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-	CloseDiscrepancyWithBodyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error)
+	CloseDiscrepancyWithBodyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error)
 
 	// CloseDiscrepancyWithResponse End a work item with an outcome and a note.
 	//
@@ -11189,14 +12259,14 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-	CloseDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error)
+	CloseDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error)
 
 	// TakeDiscrepancyWithResponse Look after a work item; taking it over from somebody else is allowed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
-	TakeDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeDiscrepancyReply, error)
+	TakeDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, params *TakeDiscrepancyParams, reqEditors ...RequestEditorFn) (*TakeDiscrepancyReply, error)
 
 	// ListDocumentsWithResponse The documents of a kind, the latest first.
 	//
@@ -11258,7 +12328,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-	MakeExportWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeExportReply, error)
+	MakeExportWithBodyWithResponse(ctx context.Context, cf CF, params *MakeExportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeExportReply, error)
 
 	// MakeExportWithResponse Make a list of acts to look up or to notify.
 	//
@@ -11272,14 +12342,14 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-	MakeExportWithResponse(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeExportReply, error)
+	MakeExportWithResponse(ctx context.Context, cf CF, params *MakeExportParams, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeExportReply, error)
 
 	// WithdrawExportWithResponse Say that a list was not used; its acts may be in another.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
-	WithdrawExportWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*WithdrawExportReply, error)
+	WithdrawExportWithResponse(ctx context.Context, cf CF, id ID, params *WithdrawExportParams, reqEditors ...RequestEditorFn) (*WithdrawExportReply, error)
 
 	// ReadExportWithResponse A list, and how its acts stand today.
 	//
@@ -11331,7 +12401,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
-	MakePortalListWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*MakePortalListReply, error)
+	MakePortalListWithResponse(ctx context.Context, cf CF, params *MakePortalListParams, reqEditors ...RequestEditorFn) (*MakePortalListReply, error)
 
 	// ListDeviceMessagesWithResponse The messages to handhelds, by id.
 	//
@@ -11348,7 +12418,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-	SendDeviceMessageWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error)
+	SendDeviceMessageWithBodyWithResponse(ctx context.Context, cf CF, params *SendDeviceMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error)
 
 	// SendDeviceMessageWithResponse Write a short text to one handheld, or to all.
 	//
@@ -11358,7 +12428,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-	SendDeviceMessageWithResponse(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error)
+	SendDeviceMessageWithResponse(ctx context.Context, cf CF, params *SendDeviceMessageParams, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error)
 
 	// ReadDeviceMessageWithResponse A message to handhelds, and who has read it.
 	//
@@ -11379,63 +12449,63 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-	AddOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOperatorReply, error)
+	AddOperatorWithBodyWithResponse(ctx context.Context, cf CF, params *AddOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOperatorReply, error)
 
 	// AddOperatorWithResponse Let a program act for the creditor, with a token.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-	AddOperatorWithResponse(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOperatorReply, error)
+	AddOperatorWithResponse(ctx context.Context, cf CF, params *AddOperatorParams, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOperatorReply, error)
 
 	// EnableOperatorWithResponse Let a disabled operator in again.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
-	EnableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*EnableOperatorReply, error)
+	EnableOperatorWithResponse(ctx context.Context, cf CF, id ID, params *EnableOperatorParams, reqEditors ...RequestEditorFn) (*EnableOperatorReply, error)
 
 	// DisableOperatorWithResponse Shut an operator out at once, token and sessions included.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
-	DisableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*DisableOperatorReply, error)
+	DisableOperatorWithResponse(ctx context.Context, cf CF, id ID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*DisableOperatorReply, error)
 
 	// ResetOperatorWithResponse Take password and second factor from a person, end their sessions and invite them anew.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
-	ResetOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ResetOperatorReply, error)
+	ResetOperatorWithResponse(ctx context.Context, cf CF, id ID, params *ResetOperatorParams, reqEditors ...RequestEditorFn) (*ResetOperatorReply, error)
 
 	// SetRoleWithBodyWithResponse Give an operator another role, at once.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-	SetRoleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetRoleReply, error)
+	SetRoleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *SetRoleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetRoleReply, error)
 
 	// SetRoleWithResponse Give an operator another role, at once.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-	SetRoleWithResponse(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRoleReply, error)
+	SetRoleWithResponse(ctx context.Context, cf CF, id ID, params *SetRoleParams, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRoleReply, error)
 
 	// RevokeTokenWithResponse End an operator's token.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
-	RevokeTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error)
+	RevokeTokenWithResponse(ctx context.Context, cf CF, id ID, params *RevokeTokenParams, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error)
 
 	// RotateTokenWithResponse Give an operator a new token; the old one stops working.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
-	RotateTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateTokenReply, error)
+	RotateTokenWithResponse(ctx context.Context, cf CF, id ID, params *RotateTokenParams, reqEditors ...RequestEditorFn) (*RotateTokenReply, error)
 
 	// ListOrphansWithResponse Codes that exist on PiemontePAY under a number that never reached us.
 	//
@@ -11452,7 +12522,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-	ImportCodesWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportCodesReply, error)
+	ImportCodesWithBodyWithResponse(ctx context.Context, cf CF, params *ImportCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportCodesReply, error)
 
 	// ImportCodesWithResponse Give codes the numbers that somebody read on the portal.
 	//
@@ -11462,7 +12532,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-	ImportCodesWithResponse(ctx context.Context, cf CF, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportCodesReply, error)
+	ImportCodesWithResponse(ctx context.Context, cf CF, params *ImportCodesParams, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportCodesReply, error)
 
 	// ImportOwnersWithBodyWithResponse Read an extract of a vehicle register, and keep its owners.
 	//
@@ -11474,7 +12544,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-	ImportOwnersWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error)
+	ImportOwnersWithBodyWithResponse(ctx context.Context, cf CF, params *ImportOwnersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error)
 
 	// ImportOwnersWithResponse Read an extract of a vehicle register, and keep its owners.
 	//
@@ -11486,7 +12556,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-	ImportOwnersWithResponse(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error)
+	ImportOwnersWithResponse(ctx context.Context, cf CF, params *ImportOwnersParams, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error)
 
 	// ListPaymentsWithResponse What was paid to the creditor, in the order in which we heard of it.
 	//
@@ -11502,7 +12572,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-	InviteOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
+	InviteOperatorWithBodyWithResponse(ctx context.Context, cf CF, params *InviteOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
 
 	// InviteOperatorWithResponse Invite a person to the pages.
 	//
@@ -11511,7 +12581,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-	InviteOperatorWithResponse(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
+	InviteOperatorWithResponse(ctx context.Context, cf CF, params *InviteOperatorParams, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error)
 
 	// ListPrintJobsWithResponse Print jobs, by id.
 	//
@@ -11530,7 +12600,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-	StartPrintJobWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error)
+	StartPrintJobWithBodyWithResponse(ctx context.Context, cf CF, params *StartPrintJobParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error)
 
 	// StartPrintJobWithResponse Print many verbali into one file.
 	//
@@ -11542,7 +12612,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-	StartPrintJobWithResponse(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error)
+	StartPrintJobWithResponse(ctx context.Context, cf CF, params *StartPrintJobParams, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error)
 
 	// ReadPrintJobWithResponse How far a job is.
 	//
@@ -11558,14 +12628,14 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
-	RerunPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RerunPrintJobReply, error)
+	RerunPrintJobWithResponse(ctx context.Context, cf CF, id ID, params *RerunPrintJobParams, reqEditors ...RequestEditorFn) (*RerunPrintJobReply, error)
 
 	// CancelPrintJobWithResponse Stop a job. What it printed stays in the history.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
-	CancelPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*CancelPrintJobReply, error)
+	CancelPrintJobWithResponse(ctx context.Context, cf CF, id ID, params *CancelPrintJobParams, reqEditors ...RequestEditorFn) (*CancelPrintJobReply, error)
 
 	// ListPrintItemsWithResponse The verbali of a job in their order, or those that were left out.
 	//
@@ -11596,7 +12666,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
-	PrintAgainWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PrintAgainReply, error)
+	PrintAgainWithResponse(ctx context.Context, cf CF, id ID, params *PrintAgainParams, reqEditors ...RequestEditorFn) (*PrintAgainReply, error)
 
 	// ListRefundsWithResponse Refunds by id.
 	//
@@ -11616,7 +12686,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-	RecordRefundWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordRefundReply, error)
+	RecordRefundWithBodyWithResponse(ctx context.Context, cf CF, params *RecordRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordRefundReply, error)
 
 	// RecordRefundWithResponse Record that money was paid back; the service moves none.
 	//
@@ -11629,7 +12699,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-	RecordRefundWithResponse(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordRefundReply, error)
+	RecordRefundWithResponse(ctx context.Context, cf CF, params *RecordRefundParams, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordRefundReply, error)
 
 	// ReadStockWithResponse How many codes there are in each state.
 	//
@@ -11661,7 +12731,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-	AppealVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error)
+	AppealVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error)
 
 	// AppealVerbaleWithResponse Register a ricorso.
 	//
@@ -11672,7 +12742,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-	AppealVerbaleWithResponse(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error)
+	AppealVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error)
 
 	// RuleAppealWithBodyWithResponse Register the outcome of the pending ricorso.
 	//
@@ -11684,7 +12754,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-	RuleAppealWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
+	RuleAppealWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *RuleAppealParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
 
 	// RuleAppealWithResponse Register the outcome of the pending ricorso.
 	//
@@ -11696,7 +12766,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-	RuleAppealWithResponse(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
+	RuleAppealWithResponse(ctx context.Context, cf CF, id ID, params *RuleAppealParams, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error)
 
 	// ReadAvvisoWithResponse The pagoPA payment notice of a recorded verbale, to look at.
 	//
@@ -11714,7 +12784,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
-	UndoCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*UndoCancellationReply, error)
+	UndoCancellationWithResponse(ctx context.Context, cf CF, id ID, params *UndoCancellationParams, reqEditors ...RequestEditorFn) (*UndoCancellationReply, error)
 
 	// CancelVerbaleWithBodyWithResponse Annul a verbale, in autotutela or by archiviazione.
 	//
@@ -11726,7 +12796,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-	CancelVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error)
+	CancelVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error)
 
 	// CancelVerbaleWithResponse Annul a verbale, in autotutela or by archiviazione.
 	//
@@ -11738,7 +12808,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-	CancelVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error)
+	CancelVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error)
 
 	// ApproveCancellationWithResponse Be the second person who says that a verbale is annulled.
 	//
@@ -11748,7 +12818,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
-	ApproveCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ApproveCancellationReply, error)
+	ApproveCancellationWithResponse(ctx context.Context, cf CF, id ID, params *ApproveCancellationParams, reqEditors ...RequestEditorFn) (*ApproveCancellationReply, error)
 
 	// CorrectVerbaleWithBodyWithResponse Correct what was recorded.
 	//
@@ -11760,7 +12830,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-	CorrectVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error)
+	CorrectVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error)
 
 	// CorrectVerbaleWithResponse Correct what was recorded.
 	//
@@ -11772,7 +12842,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-	CorrectVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error)
+	CorrectVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error)
 
 	// ReadHistoryWithResponse Every version of what was recorded, the one in force last.
 	//
@@ -11799,7 +12869,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-	NotifyVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
+	NotifyVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
 
 	// NotifyVerbaleWithResponse Record that a verbale was notified.
 	//
@@ -11812,7 +12882,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-	NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
+	NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error)
 
 	// ListOwnerHintsWithResponse Owners that imported extracts name for the plate; first those who owned it on the day.
 	//
@@ -11860,7 +12930,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-	PrintVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error)
+	PrintVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error)
 
 	// PrintVerbaleWithResponse Print a paper of a verbale.
 	//
@@ -11870,7 +12940,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-	PrintVerbaleWithResponse(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error)
+	PrintVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error)
 
 	// ListReceiptsWithResponse The ricevute telematiche of a verbale's codes.
 	//
@@ -11898,7 +12968,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-	RecordVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
+	RecordVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
 
 	// RecordVerbaleWithResponse Record (finalise) a verbale in the creditor's register.
 	//
@@ -11909,7 +12979,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-	RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
+	RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error)
 
 	// ReadSlipPDFWithResponse The slip of a thermal printer as a page of its own size.
 	//
@@ -11993,28 +13063,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
-	PauseWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PauseWebhookReply, error)
+	PauseWebhookWithResponse(ctx context.Context, cf CF, id ID, params *PauseWebhookParams, reqEditors ...RequestEditorFn) (*PauseWebhookReply, error)
 
 	// ResumeWebhookWithBodyWithResponse Tell again, also from an earlier event on.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-	ResumeWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error)
+	ResumeWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error)
 
 	// ResumeWebhookWithResponse Tell again, also from an earlier event on.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-	ResumeWebhookWithResponse(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error)
+	ResumeWebhookWithResponse(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error)
 
 	// RotateWebhookWithResponse Another secret; for 24 hours the one before signs too.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
-	RotateWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateWebhookReply, error)
+	RotateWebhookWithResponse(ctx context.Context, cf CF, id ID, params *RotateWebhookParams, reqEditors ...RequestEditorFn) (*RotateWebhookReply, error)
 
 	// ListInstallationDiscrepanciesWithResponse What a person must look at that belongs to no creditor, such as a message nobody can read.
 	//
@@ -12028,21 +13098,21 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-	CloseInstallationDiscrepancyWithBodyWithResponse(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error)
+	CloseInstallationDiscrepancyWithBodyWithResponse(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error)
 
 	// CloseInstallationDiscrepancyWithResponse End what belongs to no creditor, with an outcome and a note.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-	CloseInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error)
+	CloseInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error)
 
 	// TakeInstallationDiscrepancyWithResponse Look after what belongs to no creditor.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
-	TakeInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeInstallationDiscrepancyReply, error)
+	TakeInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, params *TakeInstallationDiscrepancyParams, reqEditors ...RequestEditorFn) (*TakeInstallationDiscrepancyReply, error)
 
 	// HealthWithResponse Whether the service can read its store.
 	//
@@ -12072,7 +13142,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/messages/{id}/replay (the `ReplayMessage` operationId).
-	ReplayMessageWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*ReplayMessageReply, error)
+	ReplayMessageWithResponse(ctx context.Context, id ID, params *ReplayMessageParams, reqEditors ...RequestEditorFn) (*ReplayMessageReply, error)
 }
 
 type ListCreditorsReply struct {
@@ -14934,6 +16004,11 @@ func (r ListVerbaliReply) ContentType() string {
 	return ""
 }
 
+// ReadVerbaleReply200Headers the declared response headers of an HTTP 200 response for ReadVerbale
+type ReadVerbaleReply200Headers struct {
+	ETag string
+}
+
 type ReadVerbaleReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14941,6 +16016,8 @@ type ReadVerbaleReply struct {
 	JSON200 *VerbaleAndCode
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReadVerbaleReply200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -16610,8 +17687,8 @@ func (c *ClientWithResponses) ListCreditorsWithResponse(ctx context.Context, par
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-func (c *ClientWithResponses) AddCreditorWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddCreditorReply, error) {
-	rsp, err := c.AddCreditorWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AddCreditorWithBodyWithResponse(ctx context.Context, params *AddCreditorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddCreditorReply, error) {
+	rsp, err := c.AddCreditorWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16623,8 +17700,8 @@ func (c *ClientWithResponses) AddCreditorWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors (the `AddCreditor` operationId).
-func (c *ClientWithResponses) AddCreditorWithResponse(ctx context.Context, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddCreditorReply, error) {
-	rsp, err := c.AddCreditor(ctx, body, reqEditors...)
+func (c *ClientWithResponses) AddCreditorWithResponse(ctx context.Context, params *AddCreditorParams, body AddCreditorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddCreditorReply, error) {
+	rsp, err := c.AddCreditor(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16743,8 +17820,8 @@ func (c *ClientWithResponses) ReadTimelineWithResponse(ctx context.Context, cf C
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/creditors/{cf}/codes/{code}/void (the `UndoVoid` operationId).
-func (c *ClientWithResponses) UndoVoidWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, reqEditors ...RequestEditorFn) (*UndoVoidReply, error) {
-	rsp, err := c.UndoVoid(ctx, cf, code, reqEditors...)
+func (c *ClientWithResponses) UndoVoidWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, params *UndoVoidParams, reqEditors ...RequestEditorFn) (*UndoVoidReply, error) {
+	rsp, err := c.UndoVoid(ctx, cf, code, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16759,8 +17836,8 @@ func (c *ClientWithResponses) UndoVoidWithResponse(ctx context.Context, cf CF, c
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-func (c *ClientWithResponses) VoidCodeWithBodyWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCodeReply, error) {
-	rsp, err := c.VoidCodeWithBody(ctx, cf, code, contentType, body, reqEditors...)
+func (c *ClientWithResponses) VoidCodeWithBodyWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCodeReply, error) {
+	rsp, err := c.VoidCodeWithBody(ctx, cf, code, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16775,8 +17852,8 @@ func (c *ClientWithResponses) VoidCodeWithBodyWithResponse(ctx context.Context, 
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/codes/{code}/void (the `VoidCode` operationId).
-func (c *ClientWithResponses) VoidCodeWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCodeReply, error) {
-	rsp, err := c.VoidCode(ctx, cf, code, body, reqEditors...)
+func (c *ClientWithResponses) VoidCodeWithResponse(ctx context.Context, cf CF, code AvvisoOrPosition, params *VoidCodeParams, body VoidCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCodeReply, error) {
+	rsp, err := c.VoidCode(ctx, cf, code, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16801,8 +17878,8 @@ func (c *ClientWithResponses) ListDevicesWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-func (c *ClientWithResponses) AddDeviceWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDeviceReply, error) {
-	rsp, err := c.AddDeviceWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AddDeviceWithBodyWithResponse(ctx context.Context, cf CF, params *AddDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDeviceReply, error) {
+	rsp, err := c.AddDeviceWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16814,8 +17891,8 @@ func (c *ClientWithResponses) AddDeviceWithBodyWithResponse(ctx context.Context,
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/devices (the `AddDevice` operationId).
-func (c *ClientWithResponses) AddDeviceWithResponse(ctx context.Context, cf CF, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*AddDeviceReply, error) {
-	rsp, err := c.AddDevice(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) AddDeviceWithResponse(ctx context.Context, cf CF, params *AddDeviceParams, body AddDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*AddDeviceReply, error) {
+	rsp, err := c.AddDevice(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16830,8 +17907,8 @@ func (c *ClientWithResponses) AddDeviceWithResponse(ctx context.Context, cf CF, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/creditors/{cf}/devices/{id} (the `RevokeDevice` operationId).
-func (c *ClientWithResponses) RevokeDeviceWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RevokeDeviceReply, error) {
-	rsp, err := c.RevokeDevice(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) RevokeDeviceWithResponse(ctx context.Context, cf CF, id ID, params *RevokeDeviceParams, reqEditors ...RequestEditorFn) (*RevokeDeviceReply, error) {
+	rsp, err := c.RevokeDevice(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16860,8 +17937,8 @@ func (c *ClientWithResponses) AccountCodesWithResponse(ctx context.Context, cf C
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/devices/{id}/invites (the `InviteDevice` operationId).
-func (c *ClientWithResponses) InviteDeviceWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*InviteDeviceReply, error) {
-	rsp, err := c.InviteDevice(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) InviteDeviceWithResponse(ctx context.Context, cf CF, id ID, params *InviteDeviceParams, reqEditors ...RequestEditorFn) (*InviteDeviceReply, error) {
+	rsp, err := c.InviteDevice(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16889,8 +17966,8 @@ func (c *ClientWithResponses) ListDiscrepanciesWithResponse(ctx context.Context,
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-func (c *ClientWithResponses) CloseDiscrepancyWithBodyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error) {
-	rsp, err := c.CloseDiscrepancyWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CloseDiscrepancyWithBodyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error) {
+	rsp, err := c.CloseDiscrepancyWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16905,8 +17982,8 @@ func (c *ClientWithResponses) CloseDiscrepancyWithBodyWithResponse(ctx context.C
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/closure (the `CloseDiscrepancy` operationId).
-func (c *ClientWithResponses) CloseDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error) {
-	rsp, err := c.CloseDiscrepancy(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) CloseDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, params *CloseDiscrepancyParams, body CloseDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseDiscrepancyReply, error) {
+	rsp, err := c.CloseDiscrepancy(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16918,8 +17995,8 @@ func (c *ClientWithResponses) CloseDiscrepancyWithResponse(ctx context.Context, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/discrepancies/{id}/taking (the `TakeDiscrepancy` operationId).
-func (c *ClientWithResponses) TakeDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeDiscrepancyReply, error) {
-	rsp, err := c.TakeDiscrepancy(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) TakeDiscrepancyWithResponse(ctx context.Context, cf CF, id DiscrepancyID, params *TakeDiscrepancyParams, reqEditors ...RequestEditorFn) (*TakeDiscrepancyReply, error) {
+	rsp, err := c.TakeDiscrepancy(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17016,8 +18093,8 @@ func (c *ClientWithResponses) ListExportsWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-func (c *ClientWithResponses) MakeExportWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeExportReply, error) {
-	rsp, err := c.MakeExportWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) MakeExportWithBodyWithResponse(ctx context.Context, cf CF, params *MakeExportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MakeExportReply, error) {
+	rsp, err := c.MakeExportWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17036,8 +18113,8 @@ func (c *ClientWithResponses) MakeExportWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/exports (the `MakeExport` operationId).
-func (c *ClientWithResponses) MakeExportWithResponse(ctx context.Context, cf CF, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeExportReply, error) {
-	rsp, err := c.MakeExport(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) MakeExportWithResponse(ctx context.Context, cf CF, params *MakeExportParams, body MakeExportJSONRequestBody, reqEditors ...RequestEditorFn) (*MakeExportReply, error) {
+	rsp, err := c.MakeExport(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17049,8 +18126,8 @@ func (c *ClientWithResponses) MakeExportWithResponse(ctx context.Context, cf CF,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/creditors/{cf}/exports/{id} (the `WithdrawExport` operationId).
-func (c *ClientWithResponses) WithdrawExportWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*WithdrawExportReply, error) {
-	rsp, err := c.WithdrawExport(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) WithdrawExportWithResponse(ctx context.Context, cf CF, id ID, params *WithdrawExportParams, reqEditors ...RequestEditorFn) (*WithdrawExportReply, error) {
+	rsp, err := c.WithdrawExport(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17137,8 +18214,8 @@ func (c *ClientWithResponses) ReadFlussoWithResponse(ctx context.Context, cf CF,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/lista-di-carico (the `MakePortalList` operationId).
-func (c *ClientWithResponses) MakePortalListWithResponse(ctx context.Context, cf CF, reqEditors ...RequestEditorFn) (*MakePortalListReply, error) {
-	rsp, err := c.MakePortalList(ctx, cf, reqEditors...)
+func (c *ClientWithResponses) MakePortalListWithResponse(ctx context.Context, cf CF, params *MakePortalListParams, reqEditors ...RequestEditorFn) (*MakePortalListReply, error) {
+	rsp, err := c.MakePortalList(ctx, cf, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17166,8 +18243,8 @@ func (c *ClientWithResponses) ListDeviceMessagesWithResponse(ctx context.Context
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-func (c *ClientWithResponses) SendDeviceMessageWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error) {
-	rsp, err := c.SendDeviceMessageWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SendDeviceMessageWithBodyWithResponse(ctx context.Context, cf CF, params *SendDeviceMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error) {
+	rsp, err := c.SendDeviceMessageWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17182,8 +18259,8 @@ func (c *ClientWithResponses) SendDeviceMessageWithBodyWithResponse(ctx context.
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/messages (the `SendDeviceMessage` operationId).
-func (c *ClientWithResponses) SendDeviceMessageWithResponse(ctx context.Context, cf CF, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error) {
-	rsp, err := c.SendDeviceMessage(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) SendDeviceMessageWithResponse(ctx context.Context, cf CF, params *SendDeviceMessageParams, body SendDeviceMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendDeviceMessageReply, error) {
+	rsp, err := c.SendDeviceMessage(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17221,8 +18298,8 @@ func (c *ClientWithResponses) ListOperatorsWithResponse(ctx context.Context, cf 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-func (c *ClientWithResponses) AddOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOperatorReply, error) {
-	rsp, err := c.AddOperatorWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AddOperatorWithBodyWithResponse(ctx context.Context, cf CF, params *AddOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddOperatorReply, error) {
+	rsp, err := c.AddOperatorWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17234,8 +18311,8 @@ func (c *ClientWithResponses) AddOperatorWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/operators (the `AddOperator` operationId).
-func (c *ClientWithResponses) AddOperatorWithResponse(ctx context.Context, cf CF, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOperatorReply, error) {
-	rsp, err := c.AddOperator(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) AddOperatorWithResponse(ctx context.Context, cf CF, params *AddOperatorParams, body AddOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*AddOperatorReply, error) {
+	rsp, err := c.AddOperator(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17247,8 +18324,8 @@ func (c *ClientWithResponses) AddOperatorWithResponse(ctx context.Context, cf CF
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/disabled (the `EnableOperator` operationId).
-func (c *ClientWithResponses) EnableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*EnableOperatorReply, error) {
-	rsp, err := c.EnableOperator(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) EnableOperatorWithResponse(ctx context.Context, cf CF, id ID, params *EnableOperatorParams, reqEditors ...RequestEditorFn) (*EnableOperatorReply, error) {
+	rsp, err := c.EnableOperator(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17260,8 +18337,8 @@ func (c *ClientWithResponses) EnableOperatorWithResponse(ctx context.Context, cf
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/operators/{id}/disabled (the `DisableOperator` operationId).
-func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*DisableOperatorReply, error) {
-	rsp, err := c.DisableOperator(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, cf CF, id ID, params *DisableOperatorParams, reqEditors ...RequestEditorFn) (*DisableOperatorReply, error) {
+	rsp, err := c.DisableOperator(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17273,8 +18350,8 @@ func (c *ClientWithResponses) DisableOperatorWithResponse(ctx context.Context, c
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/operators/{id}/reset (the `ResetOperator` operationId).
-func (c *ClientWithResponses) ResetOperatorWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ResetOperatorReply, error) {
-	rsp, err := c.ResetOperator(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) ResetOperatorWithResponse(ctx context.Context, cf CF, id ID, params *ResetOperatorParams, reqEditors ...RequestEditorFn) (*ResetOperatorReply, error) {
+	rsp, err := c.ResetOperator(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17286,8 +18363,8 @@ func (c *ClientWithResponses) ResetOperatorWithResponse(ctx context.Context, cf 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-func (c *ClientWithResponses) SetRoleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetRoleReply, error) {
-	rsp, err := c.SetRoleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SetRoleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *SetRoleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetRoleReply, error) {
+	rsp, err := c.SetRoleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17299,8 +18376,8 @@ func (c *ClientWithResponses) SetRoleWithBodyWithResponse(ctx context.Context, c
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/operators/{id}/role (the `SetRole` operationId).
-func (c *ClientWithResponses) SetRoleWithResponse(ctx context.Context, cf CF, id ID, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRoleReply, error) {
-	rsp, err := c.SetRole(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) SetRoleWithResponse(ctx context.Context, cf CF, id ID, params *SetRoleParams, body SetRoleJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRoleReply, error) {
+	rsp, err := c.SetRole(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17312,8 +18389,8 @@ func (c *ClientWithResponses) SetRoleWithResponse(ctx context.Context, cf CF, id
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/creditors/{cf}/operators/{id}/token (the `RevokeToken` operationId).
-func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error) {
-	rsp, err := c.RevokeToken(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, cf CF, id ID, params *RevokeTokenParams, reqEditors ...RequestEditorFn) (*RevokeTokenReply, error) {
+	rsp, err := c.RevokeToken(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17325,8 +18402,8 @@ func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, cf CF
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/operators/{id}/token (the `RotateToken` operationId).
-func (c *ClientWithResponses) RotateTokenWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateTokenReply, error) {
-	rsp, err := c.RotateToken(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) RotateTokenWithResponse(ctx context.Context, cf CF, id ID, params *RotateTokenParams, reqEditors ...RequestEditorFn) (*RotateTokenReply, error) {
+	rsp, err := c.RotateToken(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17354,8 +18431,8 @@ func (c *ClientWithResponses) ListOrphansWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-func (c *ClientWithResponses) ImportCodesWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportCodesReply, error) {
-	rsp, err := c.ImportCodesWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ImportCodesWithBodyWithResponse(ctx context.Context, cf CF, params *ImportCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportCodesReply, error) {
+	rsp, err := c.ImportCodesWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17370,8 +18447,8 @@ func (c *ClientWithResponses) ImportCodesWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/orphans/import (the `ImportCodes` operationId).
-func (c *ClientWithResponses) ImportCodesWithResponse(ctx context.Context, cf CF, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportCodesReply, error) {
-	rsp, err := c.ImportCodes(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) ImportCodesWithResponse(ctx context.Context, cf CF, params *ImportCodesParams, body ImportCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportCodesReply, error) {
+	rsp, err := c.ImportCodes(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17388,8 +18465,8 @@ func (c *ClientWithResponses) ImportCodesWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-func (c *ClientWithResponses) ImportOwnersWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error) {
-	rsp, err := c.ImportOwnersWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ImportOwnersWithBodyWithResponse(ctx context.Context, cf CF, params *ImportOwnersParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error) {
+	rsp, err := c.ImportOwnersWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17406,8 +18483,8 @@ func (c *ClientWithResponses) ImportOwnersWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/owners/import (the `ImportOwners` operationId).
-func (c *ClientWithResponses) ImportOwnersWithResponse(ctx context.Context, cf CF, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error) {
-	rsp, err := c.ImportOwners(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) ImportOwnersWithResponse(ctx context.Context, cf CF, params *ImportOwnersParams, body ImportOwnersJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportOwnersReply, error) {
+	rsp, err := c.ImportOwners(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17434,8 +18511,8 @@ func (c *ClientWithResponses) ListPaymentsWithResponse(ctx context.Context, cf C
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-func (c *ClientWithResponses) InviteOperatorWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error) {
-	rsp, err := c.InviteOperatorWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) InviteOperatorWithBodyWithResponse(ctx context.Context, cf CF, params *InviteOperatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error) {
+	rsp, err := c.InviteOperatorWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17449,8 +18526,8 @@ func (c *ClientWithResponses) InviteOperatorWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/people (the `InviteOperator` operationId).
-func (c *ClientWithResponses) InviteOperatorWithResponse(ctx context.Context, cf CF, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error) {
-	rsp, err := c.InviteOperator(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) InviteOperatorWithResponse(ctx context.Context, cf CF, params *InviteOperatorParams, body InviteOperatorJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteOperatorReply, error) {
+	rsp, err := c.InviteOperator(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17480,8 +18557,8 @@ func (c *ClientWithResponses) ListPrintJobsWithResponse(ctx context.Context, cf 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-func (c *ClientWithResponses) StartPrintJobWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error) {
-	rsp, err := c.StartPrintJobWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) StartPrintJobWithBodyWithResponse(ctx context.Context, cf CF, params *StartPrintJobParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error) {
+	rsp, err := c.StartPrintJobWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17498,8 +18575,8 @@ func (c *ClientWithResponses) StartPrintJobWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs (the `StartPrintJob` operationId).
-func (c *ClientWithResponses) StartPrintJobWithResponse(ctx context.Context, cf CF, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error) {
-	rsp, err := c.StartPrintJob(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) StartPrintJobWithResponse(ctx context.Context, cf CF, params *StartPrintJobParams, body StartPrintJobJSONRequestBody, reqEditors ...RequestEditorFn) (*StartPrintJobReply, error) {
+	rsp, err := c.StartPrintJob(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17526,8 +18603,8 @@ func (c *ClientWithResponses) ReadPrintJobWithResponse(ctx context.Context, cf C
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/again (the `RerunPrintJob` operationId).
-func (c *ClientWithResponses) RerunPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RerunPrintJobReply, error) {
-	rsp, err := c.RerunPrintJob(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) RerunPrintJobWithResponse(ctx context.Context, cf CF, id ID, params *RerunPrintJobParams, reqEditors ...RequestEditorFn) (*RerunPrintJobReply, error) {
+	rsp, err := c.RerunPrintJob(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17539,8 +18616,8 @@ func (c *ClientWithResponses) RerunPrintJobWithResponse(ctx context.Context, cf 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/print-jobs/{id}/cancel (the `CancelPrintJob` operationId).
-func (c *ClientWithResponses) CancelPrintJobWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*CancelPrintJobReply, error) {
-	rsp, err := c.CancelPrintJob(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) CancelPrintJobWithResponse(ctx context.Context, cf CF, id ID, params *CancelPrintJobParams, reqEditors ...RequestEditorFn) (*CancelPrintJobReply, error) {
+	rsp, err := c.CancelPrintJob(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17594,8 +18671,8 @@ func (c *ClientWithResponses) ReadPrintWithResponse(ctx context.Context, cf CF, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/prints/{id}/again (the `PrintAgain` operationId).
-func (c *ClientWithResponses) PrintAgainWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PrintAgainReply, error) {
-	rsp, err := c.PrintAgain(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) PrintAgainWithResponse(ctx context.Context, cf CF, id ID, params *PrintAgainParams, reqEditors ...RequestEditorFn) (*PrintAgainReply, error) {
+	rsp, err := c.PrintAgain(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17626,8 +18703,8 @@ func (c *ClientWithResponses) ListRefundsWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-func (c *ClientWithResponses) RecordRefundWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordRefundReply, error) {
-	rsp, err := c.RecordRefundWithBody(ctx, cf, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RecordRefundWithBodyWithResponse(ctx context.Context, cf CF, params *RecordRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordRefundReply, error) {
+	rsp, err := c.RecordRefundWithBody(ctx, cf, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17645,8 +18722,8 @@ func (c *ClientWithResponses) RecordRefundWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/refunds (the `RecordRefund` operationId).
-func (c *ClientWithResponses) RecordRefundWithResponse(ctx context.Context, cf CF, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordRefundReply, error) {
-	rsp, err := c.RecordRefund(ctx, cf, body, reqEditors...)
+func (c *ClientWithResponses) RecordRefundWithResponse(ctx context.Context, cf CF, params *RecordRefundParams, body RecordRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordRefundReply, error) {
+	rsp, err := c.RecordRefund(ctx, cf, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17701,8 +18778,8 @@ func (c *ClientWithResponses) ReadVerbaleWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-func (c *ClientWithResponses) AppealVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error) {
-	rsp, err := c.AppealVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AppealVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error) {
+	rsp, err := c.AppealVerbaleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17718,8 +18795,8 @@ func (c *ClientWithResponses) AppealVerbaleWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal (the `AppealVerbale` operationId).
-func (c *ClientWithResponses) AppealVerbaleWithResponse(ctx context.Context, cf CF, id ID, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error) {
-	rsp, err := c.AppealVerbale(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) AppealVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *AppealVerbaleParams, body AppealVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*AppealVerbaleReply, error) {
+	rsp, err := c.AppealVerbale(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17736,8 +18813,8 @@ func (c *ClientWithResponses) AppealVerbaleWithResponse(ctx context.Context, cf 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-func (c *ClientWithResponses) RuleAppealWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RuleAppealReply, error) {
-	rsp, err := c.RuleAppealWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RuleAppealWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *RuleAppealParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RuleAppealReply, error) {
+	rsp, err := c.RuleAppealWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17754,8 +18831,8 @@ func (c *ClientWithResponses) RuleAppealWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/appeal/outcome (the `RuleAppeal` operationId).
-func (c *ClientWithResponses) RuleAppealWithResponse(ctx context.Context, cf CF, id ID, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error) {
-	rsp, err := c.RuleAppeal(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) RuleAppealWithResponse(ctx context.Context, cf CF, id ID, params *RuleAppealParams, body RuleAppealJSONRequestBody, reqEditors ...RequestEditorFn) (*RuleAppealReply, error) {
+	rsp, err := c.RuleAppeal(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17784,8 +18861,8 @@ func (c *ClientWithResponses) ReadAvvisoWithResponse(ctx context.Context, cf CF,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/creditors/{cf}/verbali/{id}/cancellation (the `UndoCancellation` operationId).
-func (c *ClientWithResponses) UndoCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*UndoCancellationReply, error) {
-	rsp, err := c.UndoCancellation(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) UndoCancellationWithResponse(ctx context.Context, cf CF, id ID, params *UndoCancellationParams, reqEditors ...RequestEditorFn) (*UndoCancellationReply, error) {
+	rsp, err := c.UndoCancellation(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17802,8 +18879,8 @@ func (c *ClientWithResponses) UndoCancellationWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-func (c *ClientWithResponses) CancelVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error) {
-	rsp, err := c.CancelVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CancelVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error) {
+	rsp, err := c.CancelVerbaleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17820,8 +18897,8 @@ func (c *ClientWithResponses) CancelVerbaleWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation (the `CancelVerbale` operationId).
-func (c *ClientWithResponses) CancelVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error) {
-	rsp, err := c.CancelVerbale(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) CancelVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *CancelVerbaleParams, body CancelVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelVerbaleReply, error) {
+	rsp, err := c.CancelVerbale(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17836,8 +18913,8 @@ func (c *ClientWithResponses) CancelVerbaleWithResponse(ctx context.Context, cf 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/cancellation/approval (the `ApproveCancellation` operationId).
-func (c *ClientWithResponses) ApproveCancellationWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ApproveCancellationReply, error) {
-	rsp, err := c.ApproveCancellation(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) ApproveCancellationWithResponse(ctx context.Context, cf CF, id ID, params *ApproveCancellationParams, reqEditors ...RequestEditorFn) (*ApproveCancellationReply, error) {
+	rsp, err := c.ApproveCancellation(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17854,8 +18931,8 @@ func (c *ClientWithResponses) ApproveCancellationWithResponse(ctx context.Contex
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-func (c *ClientWithResponses) CorrectVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error) {
-	rsp, err := c.CorrectVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CorrectVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error) {
+	rsp, err := c.CorrectVerbaleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17872,8 +18949,8 @@ func (c *ClientWithResponses) CorrectVerbaleWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/corrections (the `CorrectVerbale` operationId).
-func (c *ClientWithResponses) CorrectVerbaleWithResponse(ctx context.Context, cf CF, id ID, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error) {
-	rsp, err := c.CorrectVerbale(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) CorrectVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *CorrectVerbaleParams, body CorrectVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*CorrectVerbaleReply, error) {
+	rsp, err := c.CorrectVerbale(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17917,8 +18994,8 @@ func (c *ClientWithResponses) ReadMoneyWithResponse(ctx context.Context, cf CF, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-func (c *ClientWithResponses) NotifyVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error) {
-	rsp, err := c.NotifyVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) NotifyVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error) {
+	rsp, err := c.NotifyVerbaleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -17936,8 +19013,8 @@ func (c *ClientWithResponses) NotifyVerbaleWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/notification (the `NotifyVerbale` operationId).
-func (c *ClientWithResponses) NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error) {
-	rsp, err := c.NotifyVerbale(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) NotifyVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *NotifyVerbaleParams, body NotifyVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaleReply, error) {
+	rsp, err := c.NotifyVerbale(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18020,8 +19097,8 @@ func (c *ClientWithResponses) ListPrintsWithResponse(ctx context.Context, cf CF,
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-func (c *ClientWithResponses) PrintVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error) {
-	rsp, err := c.PrintVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) PrintVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error) {
+	rsp, err := c.PrintVerbaleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18036,8 +19113,8 @@ func (c *ClientWithResponses) PrintVerbaleWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/verbali/{id}/prints (the `PrintVerbale` operationId).
-func (c *ClientWithResponses) PrintVerbaleWithResponse(ctx context.Context, cf CF, id ID, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error) {
-	rsp, err := c.PrintVerbale(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) PrintVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *PrintVerbaleParams, body PrintVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*PrintVerbaleReply, error) {
+	rsp, err := c.PrintVerbale(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18082,8 +19159,8 @@ func (c *ClientWithResponses) ReadReceiptWithResponse(ctx context.Context, cf CF
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-func (c *ClientWithResponses) RecordVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error) {
-	rsp, err := c.RecordVerbaleWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RecordVerbaleWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error) {
+	rsp, err := c.RecordVerbaleWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18099,8 +19176,8 @@ func (c *ClientWithResponses) RecordVerbaleWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/creditors/{cf}/verbali/{id}/record (the `RecordVerbale` operationId).
-func (c *ClientWithResponses) RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error) {
-	rsp, err := c.RecordVerbale(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) RecordVerbaleWithResponse(ctx context.Context, cf CF, id ID, params *RecordVerbaleParams, body RecordVerbaleJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaleReply, error) {
+	rsp, err := c.RecordVerbale(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18231,8 +19308,8 @@ func (c *ClientWithResponses) PutWebhookWithResponse(ctx context.Context, cf CF,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/pause (the `PauseWebhook` operationId).
-func (c *ClientWithResponses) PauseWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*PauseWebhookReply, error) {
-	rsp, err := c.PauseWebhook(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) PauseWebhookWithResponse(ctx context.Context, cf CF, id ID, params *PauseWebhookParams, reqEditors ...RequestEditorFn) (*PauseWebhookReply, error) {
+	rsp, err := c.PauseWebhook(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18244,8 +19321,8 @@ func (c *ClientWithResponses) PauseWebhookWithResponse(ctx context.Context, cf C
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-func (c *ClientWithResponses) ResumeWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error) {
-	rsp, err := c.ResumeWebhookWithBody(ctx, cf, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ResumeWebhookWithBodyWithResponse(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error) {
+	rsp, err := c.ResumeWebhookWithBody(ctx, cf, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18257,8 +19334,8 @@ func (c *ClientWithResponses) ResumeWebhookWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/resume (the `ResumeWebhook` operationId).
-func (c *ClientWithResponses) ResumeWebhookWithResponse(ctx context.Context, cf CF, id ID, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error) {
-	rsp, err := c.ResumeWebhook(ctx, cf, id, body, reqEditors...)
+func (c *ClientWithResponses) ResumeWebhookWithResponse(ctx context.Context, cf CF, id ID, params *ResumeWebhookParams, body ResumeWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeWebhookReply, error) {
+	rsp, err := c.ResumeWebhook(ctx, cf, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18270,8 +19347,8 @@ func (c *ClientWithResponses) ResumeWebhookWithResponse(ctx context.Context, cf 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/creditors/{cf}/webhooks/{id}/secret (the `RotateWebhook` operationId).
-func (c *ClientWithResponses) RotateWebhookWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*RotateWebhookReply, error) {
-	rsp, err := c.RotateWebhook(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) RotateWebhookWithResponse(ctx context.Context, cf CF, id ID, params *RotateWebhookParams, reqEditors ...RequestEditorFn) (*RotateWebhookReply, error) {
+	rsp, err := c.RotateWebhook(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18296,8 +19373,8 @@ func (c *ClientWithResponses) ListInstallationDiscrepanciesWithResponse(ctx cont
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-func (c *ClientWithResponses) CloseInstallationDiscrepancyWithBodyWithResponse(ctx context.Context, id DiscrepancyID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error) {
-	rsp, err := c.CloseInstallationDiscrepancyWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CloseInstallationDiscrepancyWithBodyWithResponse(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error) {
+	rsp, err := c.CloseInstallationDiscrepancyWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18309,8 +19386,8 @@ func (c *ClientWithResponses) CloseInstallationDiscrepancyWithBodyWithResponse(c
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/discrepancies/{id}/closure (the `CloseInstallationDiscrepancy` operationId).
-func (c *ClientWithResponses) CloseInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error) {
-	rsp, err := c.CloseInstallationDiscrepancy(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) CloseInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, params *CloseInstallationDiscrepancyParams, body CloseInstallationDiscrepancyJSONRequestBody, reqEditors ...RequestEditorFn) (*CloseInstallationDiscrepancyReply, error) {
+	rsp, err := c.CloseInstallationDiscrepancy(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18322,8 +19399,8 @@ func (c *ClientWithResponses) CloseInstallationDiscrepancyWithResponse(ctx conte
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/discrepancies/{id}/taking (the `TakeInstallationDiscrepancy` operationId).
-func (c *ClientWithResponses) TakeInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, reqEditors ...RequestEditorFn) (*TakeInstallationDiscrepancyReply, error) {
-	rsp, err := c.TakeInstallationDiscrepancy(ctx, id, reqEditors...)
+func (c *ClientWithResponses) TakeInstallationDiscrepancyWithResponse(ctx context.Context, id DiscrepancyID, params *TakeInstallationDiscrepancyParams, reqEditors ...RequestEditorFn) (*TakeInstallationDiscrepancyReply, error) {
+	rsp, err := c.TakeInstallationDiscrepancy(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -18376,8 +19453,8 @@ func (c *ClientWithResponses) ReadMessageWithResponse(ctx context.Context, id ID
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/messages/{id}/replay (the `ReplayMessage` operationId).
-func (c *ClientWithResponses) ReplayMessageWithResponse(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*ReplayMessageReply, error) {
-	rsp, err := c.ReplayMessage(ctx, id, reqEditors...)
+func (c *ClientWithResponses) ReplayMessageWithResponse(ctx context.Context, id ID, params *ReplayMessageParams, reqEditors ...RequestEditorFn) (*ReplayMessageReply, error) {
+	rsp, err := c.ReplayMessage(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -20383,6 +21460,19 @@ func ParseReadVerbaleReply(rsp *http.Response) (*ReadVerbaleReply, error) {
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReadVerbaleReply200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -35,6 +36,9 @@ var ErrAddress = errors.New("want http://host:port or https://host:port")
 
 // Dial returns a client of the service. It does not call it yet.
 //
+// A write without an Idempotency-Key gets one; whoever wants to repeat it states its
+// own in the parameters of the call, the same each time.
+//
 // The token is shown to the service only: redirects are not followed. An answer
 // that ends early, or never ends, is an error and not a shorter answer.
 func Dial(o Options) (*ClientWithResponses, error) {
@@ -51,6 +55,9 @@ func Dial(o Options) (*ClientWithResponses, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}),
 		WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+o.Token)
+			if r.Method != http.MethodGet && r.Header.Get("Idempotency-Key") == "" {
+				r.Header.Set("Idempotency-Key", fmt.Sprintf("%q", rand.Text()))
+			}
 			return nil
 		}))
 }

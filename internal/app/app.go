@@ -19,8 +19,10 @@ import (
 	"preavviso/api"
 	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/config"
+	"preavviso/internal/idempotency"
 	"preavviso/internal/loop"
 	"preavviso/internal/multe"
+	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
 )
 
@@ -112,11 +114,15 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCore(cfg, d, st, gateway, callers, listenerAuth, hooks)
-	if c.access, err = newAccess(cfg, d, st); err != nil {
+	expecting := store.Expecting(st)
+	c := newCore(cfg, d, expecting, gateway, callers, listenerAuth, hooks)
+	if c.access, err = newAccess(cfg, d, expecting); err != nil {
 		return nil, err
 	}
-	a.loops = c.loops
+	if c.repeats, err = idempotency.New(st, d.Now, d.Random); err != nil {
+		return nil, err
+	}
+	a.loops = append(c.loops, loop.New("idempotency", forgetEvery, d.Log, c.repeats.Purge))
 	for _, s := range []struct {
 		name, addr string
 		tls        *tls.Config
@@ -134,6 +140,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 			Admin:         admin,
 			Registry:      c.registry,
 			Access:        c.access,
+			Repeats:       c.repeats,
 			OfficeURL:     cfg.OfficeURL,
 			Pool:          c.pool,
 			Verbali:       c.verbali,

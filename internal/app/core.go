@@ -12,6 +12,7 @@ import (
 	"preavviso/internal/exports"
 	"preavviso/internal/feedback"
 	"preavviso/internal/flussi"
+	"preavviso/internal/idempotency"
 	"preavviso/internal/inbox"
 	"preavviso/internal/loop"
 	"preavviso/internal/multe"
@@ -82,6 +83,7 @@ type core struct {
 	worklist *worklist.Worklist
 	exports  *exports.Exports
 	owners   *owners.Owners
+	repeats  *idempotency.Keeper
 
 	loops []*loop.Loop
 	soap  http.Handler

@@ -129,6 +129,7 @@ func TestEnrolFromQR(t *testing.T) {
 		}
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Idempotency-Key", rand.Text())
 		resp, err := office.Do(req)
 		if err != nil {
 			t.Fatal(err)

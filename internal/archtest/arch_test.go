@@ -44,25 +44,26 @@ var arrows = map[string]string{
 	"internal/store":  "internal/fault internal/multe",
 
 	// Use cases never import each other.
-	"internal/pool":      useCase,
-	"internal/verbali":   useCase,
-	"internal/payments":  useCase,
-	"internal/dispatch":  useCase,
-	"internal/inbox":     useCase,
-	"internal/flussi":    useCase,
-	"internal/registry":  useCase,
-	"internal/receipts":  useCase,
-	"internal/access":    useCase,
-	"internal/documents": useCase,
-	"internal/worklist":  useCase,
-	"internal/exports":   useCase,
-	"internal/owners":    useCase,
-	"internal/visure":    "internal/fault internal/multe",
-	"internal/webhooks":  useCase,
-	"internal/photos":    useCase,
-	"internal/feedback":  useCase,
-	"internal/prints":    useCase + " internal/texts pdf", // the one use case whose outcome is paper (ADR 40)
-	"internal/loop":      "",
+	"internal/pool":        useCase,
+	"internal/verbali":     useCase,
+	"internal/payments":    useCase,
+	"internal/dispatch":    useCase,
+	"internal/inbox":       useCase,
+	"internal/flussi":      useCase,
+	"internal/registry":    useCase,
+	"internal/receipts":    useCase,
+	"internal/access":      useCase,
+	"internal/documents":   useCase,
+	"internal/worklist":    useCase,
+	"internal/exports":     useCase,
+	"internal/owners":      useCase,
+	"internal/visure":      "internal/fault internal/multe",
+	"internal/webhooks":    useCase,
+	"internal/photos":      useCase,
+	"internal/feedback":    useCase,
+	"internal/idempotency": useCase,
+	"internal/prints":      useCase + " internal/texts pdf", // the one use case whose outcome is paper (ADR 40)
+	"internal/loop":        "",
 
 	// Adapters never import use cases, nor each other.
 	"internal/store/boltstore":        useCase,
@@ -137,7 +138,7 @@ var modules = map[string]string{
 // pure packages decide and never act: they may not touch the machine, and never
 // ask what time it is.
 var pure = strings.Fields(`internal/fault internal/avviso internal/multe internal/cds internal/store internal/pool internal/verbali
-	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/prints internal/photos internal/feedback internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
+	internal/payments internal/dispatch internal/inbox internal/flussi internal/registry internal/receipts internal/prints internal/photos internal/feedback internal/idempotency internal/documents internal/access internal/worklist internal/exports internal/owners internal/visure internal/portal pdf internal/escpos`)
 
 var machine = strings.Fields("net os database syscall plugin unsafe io/ioutil path/filepath math/rand crypto/rand")
 

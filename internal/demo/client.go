@@ -68,6 +68,7 @@ func (c client) raw(ctx context.Context, method, path string, in any) ([]byte, e
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
+		req.Header.Set("Idempotency-Key", newID(time.Now()))
 	}
 	resp, err := http10s.Do(req)
 	if err != nil {

@@ -198,6 +198,7 @@ type Reader interface {
 	LastDocument(c multe.CreditorID, kind multe.DocumentKind) (multe.Document, error)
 	MoneyReader
 	PrintReader
+	IdempotencyReader
 
 	// Message reads one message of any creditor: it is stored before anybody
 	// knows whose it is.
@@ -247,6 +248,7 @@ type Tx interface {
 	PutDocument(multe.Document) error
 	MoneyWriter
 	PrintWriter
+	IdempotencyWriter
 	PutMessage(multe.Message) error
 	PutPhoto(multe.Photo) error
 	PutPhotoChunk(multe.PhotoChunk) error

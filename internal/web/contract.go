@@ -35,6 +35,8 @@ const (
 type operation struct {
 	*openapi3.Operation
 	permission string // extension x-permission; "" if there is none
+	repeat     string // extension x-idempotency; "" if there is none
+	secret     bool   // extension x-secret
 
 	schemes []string              // security schemes, any of which will do
 	open    bool                  // anybody may call
@@ -74,6 +76,10 @@ func readContract(doc []byte) (map[string]operation, error) {
 			}
 			slices.Sort(o.schemes)
 			o.outside, _ = op.Extensions[noAdmission].(bool)
+			o.secret, _ = op.Extensions[extensionSecret].(bool)
+			if o.repeat, _ = op.Extensions[extensionRepeat].(string); o.repeat != "" && o.repeat != repeatNatural && o.repeat != repeatKey {
+				return nil, fmt.Errorf("operation %s: x-idempotency is %q", op.OperationID, o.repeat)
+			}
 			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
 				o.params = append(o.params, p.Value)
 			}
@@ -196,6 +202,8 @@ func checkParameters(op operation, c *gin.Context) []field {
 	for _, p := range op.params {
 		var text string
 		switch {
+		case p.Name == headerKey: // see repeat
+			continue
 		case p.In == openapi3.ParameterInPath:
 			text = c.Param(p.Name)
 		case p.In == openapi3.ParameterInHeader:

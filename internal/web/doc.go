@@ -9,6 +9,7 @@
 //	                 [Config.AdmitSigned], whose requests come once)
 //	415, 413, 400    a JSON body of bounded size, without double keys or a tail
 //	422              parameters and body are what the document says
+//	400, 409, 422    it is not done twice under one Idempotency-Key ([Repeats])
 //
 // What is refused is answered as RFC 9457 with a stable code and an Italian text
 // that names the field and never repeats its value. Handlers return errors; one

@@ -53,9 +53,9 @@ var challenges = map[string]string{
 	codeClockSkew: "Signature", codeExpired: "Signature", codeChallenge: "Signature", codeReplayed: "Signature",
 }
 
-// codePrecondition is the code of a Conflict that HTTP calls 412: what If-Match
-// named is not what is there.
-const codePrecondition = "creditor.changed"
+// preconditions are the codes of a Conflict that HTTP calls 412: what If-Match named
+// is not what is there.
+var preconditions = map[string]bool{"creditor.changed": true, "record.changed": true}
 
 // BadToken is the answer to a token that nobody holds.
 func BadToken() error {
@@ -120,7 +120,7 @@ func (s *Server) Fail(c *gin.Context, err error) {
 		status = http.StatusUnauthorized
 		c.Header("WWW-Authenticate", challenge)
 	}
-	if e.Code == codePrecondition {
+	if preconditions[e.Code] {
 		status = http.StatusPreconditionFailed
 	}
 	switch e.Code {

@@ -34,6 +34,12 @@ type Config struct {
 	// AdmitSigned is Admit for whoever signs, where the document has the security
 	// scheme "signature". It must find the key and call [Signature.Verify].
 	AdmitSigned func(ctx context.Context, s *Signature, call Call) (context.Context, error)
+
+	// Repeats keeps what was answered to requests with an Idempotency-Key, where the
+	// document has x-idempotency; Actor says who asks, out of what Admit returned.
+	// nil: the header means nothing.
+	Repeats Repeats
+	Actor   func(ctx context.Context) string
 }
 
 // Call is what a caller wants, as far as that decides whether they may.
@@ -59,6 +65,8 @@ type Server struct {
 	replays    *replays
 	load       *admission
 	operations map[string]operation
+	repeats    Repeats
+	actor      func(context.Context) string
 }
 
 // New returns a Server without handlers; they are added to [Server.Routes]. It
@@ -74,7 +82,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{engine: gin.New(), log: cfg.Log, random: cfg.Random, now: cfg.Now, admit: cfg.Admit, signed: cfg.AdmitSigned,
-		replays: replays, load: newAdmission(cfg.Limits, cfg.Log, cfg.Random), operations: operations}
+		replays: replays, load: newAdmission(cfg.Limits, cfg.Log, cfg.Random), operations: operations, repeats: cfg.Repeats, actor: cfg.Actor}
 	e := s.engine
 	if err := e.SetTrustedProxies(nil); err != nil { // addresses are not used, so no header may forge one
 		return nil, fmt.Errorf("trusted proxies: %w", err)
@@ -89,7 +97,7 @@ func New(cfg Config) (*Server, error) {
 	e.NoMethod(func(c *gin.Context) {
 		refuse(c, http.StatusMethodNotAllowed, "route.bad_method", "Operazione non prevista a questo indirizzo.")
 	})
-	s.routes = e.Group("/", s.admission, s.authenticate, s.check)
+	s.routes = e.Group("/", s.admission, s.authenticate, s.check, s.repeat)
 	return s, nil
 }
 

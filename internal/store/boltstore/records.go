@@ -307,6 +307,7 @@ var tables = []interface {
 	exports,
 	exportLines,
 	ownerHints,
+	idempotencies,
 	documents,
 	messages,
 	discrepancies,

@@ -132,7 +132,7 @@ func kinds(c multe.CreditorID) []kind {
 		p.PSP, p.PSPName, p.Payer, p.Message = "BCITITMM", "Intesa Sanpàolo", debtor(), "M1"
 		return p
 	}
-	return slices.Concat(moneyKinds(c), feedbackKinds(c), printKinds(c), []kind{
+	return slices.Concat(moneyKinds(c), feedbackKinds(c), printKinds(c), idempotencyKinds(c), []kind{
 		kindOf("creditor", func() multe.Creditor {
 			return multe.Creditor{
 				ID: c, Name: "Comune di Torìno", Settore: "Polizia locale", Info: "tel. 011", CBILL: "ABCDE", CodiceVersamento: "ZZ01",

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) (s store.Store, reopen func() sto
 		{"VerbaliByNextStep", verbaliByNextStep},
 		{"MoneyFollows", moneyFollows},
 		{"PrintsFollow", printsFollow},
+		{"IdempotenciesAreForgotten", idempotenciesAreForgotten},
 		{"CreditorsAreRemembered", creditorsAreRemembered},
 		{"AuditIsInOrder", auditIsInOrder},
 		{"MarksAreInOrder", marksAreInOrder},

@@ -26,6 +26,7 @@ import (
 	"preavviso/internal/exports"
 	"preavviso/internal/feedback"
 	"preavviso/internal/flussi"
+	"preavviso/internal/idempotency"
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/owners"
@@ -66,6 +67,7 @@ type World struct {
 	Worklist *worklist.Worklist
 	Exports  *exports.Exports
 	Owners   *owners.Owners
+	Repeats  *idempotency.Keeper
 
 	Documents *documents.Documents
 	Prints    *prints.Prints
@@ -103,17 +105,18 @@ func New(t testing.TB) *World {
 // on returns the World whose store is in a file.
 func on(t testing.TB, path string) *World {
 	t.Helper()
-	s, err := boltstore.Open(path, boltstore.Options{})
+	file, err := boltstore.Open(path, boltstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := file.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	s := store.Expecting(file)
 	logged := &Buffer{}
-	w := &World{Store: s, Logged: logged, Log: slog.New(slog.NewJSONHandler(logged, nil)),
+	w := &World{Store: file, Logged: logged, Log: slog.New(slog.NewJSONHandler(logged, nil)),
 		Random: &Random{c: rand.NewChaCha8([32]byte{7})}, now: start}
 	nudge := func() {}
 	w.Registry = registry.New(s, w.Now, w.Random)
@@ -143,6 +146,9 @@ func on(t testing.TB, path string) *World {
 	})
 	w.Worklist = worklist.New(s, w.Now)
 	w.Owners = owners.New(s, w.Now)
+	if w.Repeats, err = idempotency.New(s, w.Now, &Random{c: rand.NewChaCha8([32]byte{8})}); err != nil {
+		t.Fatal(err)
+	}
 	w.Exports = exports.New(s, w.Now, func(ctx context.Context) error {
 		_, err := w.Inbox.Work(ctx)
 		return err
@@ -352,8 +358,9 @@ func (a Answer) Decode(t testing.TB, status int, v any) {
 
 // Client calls a handler and holds every answer against its document.
 type Client struct {
-	h   http.Handler
-	doc *openapi3.T
+	h    http.Handler
+	doc  *openapi3.T
+	keys int
 }
 
 // NewClient returns a Client of h, which document describes.
@@ -366,7 +373,7 @@ func NewClient(t testing.TB, h http.Handler, document string) *Client {
 	if err := doc.Validate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &Client{h, doc}
+	return &Client{h: h, doc: doc}
 }
 
 // Document is what the client holds answers against.
@@ -387,7 +394,15 @@ func (c *Client) Do(t testing.TB, r Request) Answer {
 	if r.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	}
+	if op := c.operation(r.Method, path); op != nil && op.Extensions["x-idempotency"] == "key" {
+		c.keys++
+		req.Header.Set("Idempotency-Key", fmt.Sprintf("%q", fmt.Sprintf("webtest-%d", c.keys))) // another for each request, unless the test has one
+	}
 	for name, value := range r.Header {
+		if value == "" {
+			req.Header.Del(name)
+			continue
+		}
 		req.Header.Set(name, value)
 	}
 	rec := httptest.NewRecorder()
