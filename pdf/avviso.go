@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"strconv"
 	"time"
 
 	"preavviso/internal/avviso"
@@ -24,7 +25,9 @@ type Avviso struct {
 	// may carry the same number, when the creditor changes what it asks for, or
 	// one each.
 	Amounts []Amount
-	Reprint bool // marks the pages as a reprint
+	// Discount is how long the lower of two amounts without a day is enough.
+	Discount Term
+	Reprint  bool // marks the pages as a reprint
 }
 
 // Amount is what one payment box asks for.
@@ -36,6 +39,46 @@ type Amount struct {
 	// that nobody knows yet.
 	By time.Time
 }
+
+// Term is how long the discount lasts from the service of a verbale. The zero Term
+// is that of the law, five days (art. 202 c. 1 CdS).
+type Term struct {
+	Days    int  // below the 60 of the reduced amount
+	Working bool // Sundays and holidays are not counted, Saturdays are
+}
+
+// lawDays is what the zero Term stands for.
+const lawDays = 5
+
+// law reports whether t is what the law says without a creditor's choice.
+func (t Term) law() bool { return t == Term{} || t == Term{Days: lawDays} }
+
+// keys choose the texts of the discounted and of the reduced amount: working days end
+// on no day that could be counted from the service.
+func (t Term) keys(law, days, working [2]string) [2]string {
+	switch {
+	case t.law():
+		return law
+	case t.Working:
+		return working
+	}
+	return days
+}
+
+// pairs fill the texts that keys chooses.
+func (t Term) pairs() []string {
+	return []string{"giorni", strconv.Itoa(t.Days), "giorno", strconv.Itoa(t.Days + 1)}
+}
+
+func (t Term) check() error {
+	if t.Days < 0 || t.Days >= reducedDays || t.Days == 0 && t.Working {
+		return invalid("bad_term", "Il termine per l'importo scontato va da 1 a %d giorni.", reducedDays-1)
+	}
+	return nil
+}
+
+// reducedDays is how long the reduced amount is enough (art. 202 c. 1 CdS).
+const reducedDays = 60
 
 func (a Avviso) prepared() (Avviso, error) {
 	a.Amounts = append([]Amount(nil), a.Amounts...)
@@ -58,6 +101,9 @@ func (a Avviso) prepared() (Avviso, error) {
 		return Avviso{}, invalid("bad_steps", "L'importo scontato deve essere minore di quello ridotto.")
 	case len(a.Amounts) == 2 && a.Amounts[0].By.IsZero() != a.Amounts[1].By.IsZero():
 		return Avviso{}, invalid("bad_term", "Dei due importi, o entrambi hanno la data di scadenza o nessuno.")
+	}
+	if err := a.Discount.check(); err != nil {
+		return Avviso{}, err
 	}
 	for _, m := range a.Amounts {
 		if m.Number.IsZero() {
@@ -158,12 +204,14 @@ func (a Avviso) until(p *printing, i int) (key string, pairs []string) {
 	if by := a.Amounts[i].By; !by.IsZero() {
 		return "by", []string{"data", by.In(p.zone).Format(dateLayout)}
 	}
-	return termKeys[i], nil
+	return a.Discount.keys(lawKeys, daysKeys, workingKeys)[i], a.Discount.pairs()
 }
 
 var (
-	amountKeys = [2]string{"discounted", "reduced"}
-	termKeys   = [2]string{"within_5", "within_60"}
+	amountKeys  = [2]string{"discounted", "reduced"}
+	lawKeys     = [2]string{"within_5", "within_60"}
+	daysKeys    = [2]string{"within_days", "from_day"}
+	workingKeys = [2]string{"within_working", "afterwards"}
 )
 
 // top draws all above the boxes, with notes of a size, and returns where it ends.

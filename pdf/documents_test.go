@@ -96,6 +96,11 @@ func documents(t testing.TB) map[string]pdf.Document {
 		a.Amounts = slices.Clone(a.Amounts)
 		a.Amounts[1].Number = a.Amounts[0].Number
 		all["avviso_cds_one_code_"+language] = a
+		a.Discount = pdf.Term{Days: 15}
+		all["avviso_cds_15_days_"+language] = a
+		a.Discount.Working = true
+		all["avviso_cds_15_working_days_"+language] = a
+		a.Discount = pdf.Term{}
 		a.Amounts = []pdf.Amount{{Number: a.Amounts[0].Number, Amount: 4360, By: a.Date}, {Number: a.Amounts[0].Number, Amount: 5620, By: a.Date.AddDate(0, 0, 55)}}
 		all["avviso_cds_dated_"+language] = a
 		all["verbale_"+language] = sampleVerbale(t, language)
@@ -112,6 +117,13 @@ func documents(t testing.TB) map[string]pdf.Document {
 	v.Creditor = withoutPostal(v.Creditor)
 	all["verbale_logo_no_discount"] = v
 	all["verbale_no_reduced"] = notReduced(t)
+	v = sampleVerbale(t, "")
+	v.Discount = pdf.Term{Days: 30}
+	all["verbale_30_days"] = v
+	v.Discount = pdf.Term{Days: 15, Working: true}
+	all["verbale_15_working_days"] = v
+	v.Discount, v.Late = pdf.Term{}, true
+	all["verbale_late"] = v
 	return all
 }
 
@@ -353,6 +365,7 @@ func TestDocumentRefusals(t *testing.T) {
 		"long object":     {func(a *pdf.Avviso) { a.Object = strings.Repeat("x", 91) }, "print.too_long"},
 		"no day":          {func(a *pdf.Avviso) { a.Date = time.Time{} }, "print.missing_field"},
 		"language":        {func(a *pdf.Avviso) { a.Language = "es" }, "template.missing"},
+		"60 days less":    {func(a *pdf.Avviso) { a.Discount.Days = 60 }, "print.bad_term"},
 		"creditor CF":     {func(a *pdf.Avviso) { a.Creditor.CF = "00514490011" }, "print.bad_payload"},
 	} {
 		a := sampleAvviso(t, "")

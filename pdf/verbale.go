@@ -49,6 +49,10 @@ type Verbale struct {
 	// never discounted.
 	Discounted, Reduced, Full avviso.Cents
 	Costs                     avviso.Cents
+	Discount                  Term // how long Discounted is enough
+	// Late says that the 60 days are over: what is to be paid is Full, with Number
+	// (art. 203 c. 3 CdS).
+	Late bool
 
 	// NoReduced is why the law admits no reduced payment (art. 202 c. 3 and 3-bis
 	// CdS), up to 120; empty if it does. With it there are no amounts, no numbers
@@ -115,6 +119,9 @@ func (v Verbale) prepared() (Verbale, error) {
 	case v.Costs < 0 || v.Discounted < 0 || v.Discounted >= v.Reduced: // half of the maximum may be less than the minimum (art. 157 c. 7-bis)
 		return Verbale{}, invalid("bad_steps", "L'importo scontato deve essere minore di quello ridotto; le spese non sono negative.")
 	}
+	if err := v.Discount.check(); err != nil {
+		return Verbale{}, err
+	}
 	for _, c := range []avviso.Cents{v.Reduced, v.Full, v.Full + v.Costs} {
 		if err := checkAmount(c); err != nil {
 			return Verbale{}, err
@@ -126,6 +133,11 @@ func (v Verbale) prepared() (Verbale, error) {
 // notice is the payment notice that goes with the report.
 func (v Verbale) notice() Avviso {
 	a := Avviso{Creditor: v.Creditor, Debtor: v.Debtor, Object: v.Causale, Causale: v.Causale, Date: v.DrawnUp, Language: v.Language, Reprint: v.Reprint}
+	a.Discount = v.Discount
+	if v.Late {
+		a.Amounts = []Amount{{Number: v.Number, Amount: v.Full + v.Costs}}
+		return a
+	}
 	if v.Discounted > 0 {
 		a.Amounts = append(a.Amounts, Amount{Number: v.DiscountedNumber, Amount: v.Discounted + v.Costs})
 	}
@@ -311,15 +323,19 @@ func (v Verbale) table(s *sheet, w words, y, size, row float64) float64 {
 	s.lineRight(head, costs, y, w.get("costs"))
 	s.lineRight(head, total, y, w.get("total"))
 	y += head.line()
+	terms := v.Discount.keys([2]string{"discounted", "reduced"}, [2]string{"discounted_days", "reduced_from"}, [2]string{"discounted_working", "reduced_afterwards"})
+	if v.Discounted == 0 {
+		terms[1] = "reduced"
+	}
 	for _, r := range []struct {
 		key    string
 		amount avviso.Cents
-	}{{"discounted", v.Discounted}, {"reduced", v.Reduced}, {"full", v.Full}} {
+	}{{terms[0], v.Discounted}, {terms[1], v.Reduced}, {"full", v.Full}} {
 		if r.amount == 0 {
 			continue
 		}
 		f := bold(size)
-		end := s.paragraph(regular(size), margin, y, width, w.get(r.key))
+		end := s.paragraph(regular(size), margin, y, width, w.get(r.key, v.Discount.pairs()...))
 		s.lineRight(f, sanction, y, "€ "+r.amount.Italian())
 		s.lineRight(f, costs, y, "€ "+v.Costs.Italian())
 		s.lineRight(f, total, y, "€ "+(r.amount+v.Costs).Italian())
@@ -327,6 +343,9 @@ func (v Verbale) table(s *sheet, w words, y, size, row float64) float64 {
 	}
 	if v.Discounted == 0 {
 		y = s.paragraph(regular(size-1), margin, y, rightEdge-margin, w.get("not_discounted"))
+	}
+	if v.Late {
+		y = s.paragraph(bold(size), margin, y, rightEdge-margin, w.get("late"))
 	}
 	return y
 }

@@ -252,6 +252,11 @@ type PrintFace struct {
 	// The last days, where they are known.
 	DiscountedBy Day `json:",omitzero"`
 	ReducedBy    Day `json:",omitzero"`
+	// Discount is how long the discount lasts where its last day is not known: what
+	// the creditor had decided. Late is true where the 60 days are over and the
+	// notice with a verbale asks for Full.
+	Discount Term `json:",omitzero"`
+	Late     bool `json:",omitzero"`
 	// Number pays the reduced amount, DiscountedNumber the discounted one; they may
 	// be the same.
 	Number           avviso.Number `json:",omitzero"`

@@ -88,7 +88,32 @@ func (d *docs) faceOf(r store.Reader, v multe.Verbale, kind multe.PrintKind, at 
 	if err != nil {
 		return f, err
 	}
+	if f.Discounted > 0 && f.DiscountedBy.IsZero() {
+		f.Discount = discountOn(c, v, at)
+	}
+	f.Late = kind == multe.PrintVerbale && over(v, multe.DayOf(at))
 	return f, payable(f, v, code, c, multe.DayOf(at))
+}
+
+// discountOn is how long the creditor grants the discount on a verbale from its
+// notification: by the rules of that day, or if it is still to come, of today.
+func discountOn(c multe.Creditor, v multe.Verbale, at time.Time) multe.Term {
+	day := multe.DayOf(at)
+	if n := v.Record.Notification; n != nil {
+		day = n.Notified
+	}
+	return c.PolicyOn(day).Discount
+}
+
+// over reports whether the days of the reduced payment are over and half of the
+// maximum is due. A ricorso holds the amount of its day, so what is due decides.
+func over(v multe.Verbale, today multe.Day) bool {
+	rec := v.Record
+	if rec.Notification == nil || rec.Fine == nil || rec.Fine.Late == rec.Fine.Reduced {
+		return false
+	}
+	late := rec.Fine.Late + rec.CostsCents
+	return v.DueOn(today) == late && len(v.StepsOn(today)) == 1
 }
 
 // violationOf finds what the catalogue of its day says about an act, if it knows.
@@ -177,6 +202,9 @@ func payable(f multe.PrintFace, v multe.Verbale, code multe.Code, c multe.Credit
 	printed := []multe.Cents{f.Reduced + f.Costs}
 	if f.Discounted > 0 {
 		printed = append(printed, f.Discounted+f.Costs)
+	}
+	if f.Late {
+		printed = []multe.Cents{f.Full + f.Costs}
 	}
 	if !slices.Contains(printed, due) {
 		return fault.New(fault.Conflict, "print.amount_differs", fmt.Sprintf("Su PiemontePAY il codice avviso vale %s euro, che non è tra gli importi che la stampa chiederebbe: controllare la registrazione, o stampare l'avviso al posto del verbale.", due.Italian()))

@@ -300,16 +300,19 @@ func TestRefusals(t *testing.T) {
 		"preavviso before recording": {multe.PrintPreavviso, func(v *multe.Verbale, k *multe.Code) {
 			v.State, v.Record, k.State = multe.VerbaleIssued, nil, multe.CodeIssued
 		}, ""},
-		"unknown violation":     {multe.PrintVerbale, func(v *multe.Verbale, _ *multe.Code) { v.Slip.Violation.Norm = "art. 1 CdS" }, "print.no_fine"},
-		"typed fine":            {multe.PrintVerbale, func(v *multe.Verbale, k *multe.Code) { fined(v, k); v.Slip.Violation.Norm = "art. 1 CdS" }, ""},
-		"typed fine, avviso":    {multe.PrintAvviso, fined, ""},
-		"notified, avviso":      {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, 0, 4360) }, ""},
-		"discount over, avviso": {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -10, 5620) }, ""},
-		"not repriced, avviso":  {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -10, 4360) }, "print.amount_differs"},
-		"60 days over, avviso":  {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -70, 10070) }, ""},
-		"60 days over, verbale": {multe.PrintVerbale, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -70, 10070) }, "print.amount_differs"},
-		"not reduced, avviso":   {multe.PrintAvviso, wrongWay, "print.not_reduced"},
-		"not reduced":           {multe.PrintVerbale, wrongWay, ""},
+		"unknown violation":                      {multe.PrintVerbale, func(v *multe.Verbale, _ *multe.Code) { v.Slip.Violation.Norm = "art. 1 CdS" }, "print.no_fine"},
+		"typed fine":                             {multe.PrintVerbale, func(v *multe.Verbale, k *multe.Code) { fined(v, k); v.Slip.Violation.Norm = "art. 1 CdS" }, ""},
+		"typed fine, avviso":                     {multe.PrintAvviso, fined, ""},
+		"notified, avviso":                       {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, 0, 4360) }, ""},
+		"discount over, avviso":                  {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -10, 5620) }, ""},
+		"not repriced, avviso":                   {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -10, 4360) }, "print.amount_differs"},
+		"60 days over, avviso":                   {multe.PrintAvviso, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -70, 10070) }, ""},
+		"60 days over, verbale":                  {multe.PrintVerbale, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -70, 10070) }, ""},
+		"60 days over and not repriced, verbale": {multe.PrintVerbale, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -70, 5620) }, "print.amount_differs"},
+		"ordinanza, verbale":                     {multe.PrintVerbale, ruled, "print.amount_differs"},
+		"ordinanza, avviso":                      {multe.PrintAvviso, ruled, ""},
+		"not reduced, avviso":                    {multe.PrintAvviso, wrongWay, "print.not_reduced"},
+		"not reduced":                            {multe.PrintVerbale, wrongWay, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -374,6 +377,96 @@ func TestDaysOfAnAvviso(t *testing.T) {
 			if strings.Contains(page, s) {
 				t.Errorf("notified %d days ago: says %s", -tt.days, s)
 			}
+		}
+	}
+}
+
+// ruled is notified, and the prefetto has fixed another sum.
+func ruled(v *multe.Verbale, k *multe.Code) {
+	notified(v, k, -70, 20000)
+	day := multe.DayOf(noon)
+	v.Appeals = []multe.Appeal{{Day: day.Plus(-40), Ruling: &multe.Ruling{Day: day.Plus(-1), Cents: 20000}}}
+}
+
+// TestVerbaleAfter60Days checks that a verbale printed when the reduced payment is
+// over says so, and that its notice asks for half of the maximum alone.
+func TestVerbaleAfter60Days(t *testing.T) {
+	r := newRig(t)
+	v := r.act(t, 1, func(v *multe.Verbale, k *multe.Code) { notified(v, k, -70, 10070) })
+	_, doc, err := r.Print(t.Context(), clerk, ours, multe.PrintID(id(9)), v.Slip.ID, multe.PrintVerbale, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := text(t, doc)
+	for _, s := range []string{"I 60 giorni dalla notifica sono passati", "metà del massimo", "100,70"} {
+		if !strings.Contains(page, s) {
+			t.Errorf("does not say %q", s)
+		}
+	}
+	for s, times := range map[string]int{"43,60": 1, "56,20": 1} { // in the table of the law, and in no payment box
+		if n := strings.Count(page, s); n != times {
+			t.Errorf("says %s %d times", s, n)
+		}
+	}
+	if again := text(t, again(t, r, id(9))); again != page {
+		t.Error("it is another one when printed again")
+	}
+}
+
+// again draws a print once more.
+func again(t testing.TB, r *rig, print string) []byte {
+	t.Helper()
+	_, doc, err := r.Again(t.Context(), clerk, ours, multe.PrintID(print))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// TestWordsFollowThePolicy checks that papers promise the discount for as long as
+// the creditor grants it, by the rules of their day, and that what was printed
+// before the rules changed stays as it was.
+func TestWordsFollowThePolicy(t *testing.T) {
+	r := newRig(t)
+	v := r.act(t, 1, fined)
+	first := map[multe.PrintKind][]byte{}
+	for i, kind := range []multe.PrintKind{multe.PrintAvviso, multe.PrintVerbale} {
+		_, doc, err := r.Print(t.Context(), clerk, ours, multe.PrintID(id(20+i)), v.Slip.ID, kind, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first[kind] = doc; !strings.Contains(text(t, doc), "ntro 5 giorni dalla notifica") {
+			t.Errorf("%s does not say 5 days", kind)
+		}
+	}
+	r.update(t, func(tx store.Tx) error {
+		c, err := tx.Creditor(ours)
+		if err != nil {
+			return err
+		}
+		c.Policies = []multe.Policy{{From: multe.DayOf(noon), Debtor: multe.DebtorReset, Amount: multe.AmountOneCode, Discount: multe.Term{Days: 30}},
+			{From: multe.DayOf(noon).Plus(1), Debtor: multe.DebtorReset, Amount: multe.AmountOneCode, Discount: multe.Term{Days: 15, Working: true}}}
+		c.Version, c.Changed = c.Version+1, r.now
+		return store.SaveCreditor(tx, c, "admin", r.now)
+	})
+	for _, tt := range []struct {
+		days int
+		want string
+	}{{0, "ntro 30 giorni dalla notifica"}, {1, "ntro 15 giorni lavorativi"}} {
+		r.now = noon.AddDate(0, 0, tt.days)
+		for _, kind := range []multe.PrintKind{multe.PrintAvviso, multe.PrintVerbale} {
+			doc, err := r.Look(t.Context(), clerk, ours, v.Slip.ID, kind, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if page := text(t, doc); !strings.Contains(page, tt.want) || strings.Contains(page, "ntro 5 giorni") {
+				t.Errorf("%s in %d days does not say %q", kind, tt.days, tt.want)
+			}
+		}
+	}
+	for i, kind := range []multe.PrintKind{multe.PrintAvviso, multe.PrintVerbale} {
+		if !bytes.Equal(again(t, r, id(20+i)), first[kind]) {
+			t.Errorf("%s of before the rules is another one", kind)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func printedSteps(steps []multe.Step) []pdf.Step {
 func avvisoOf(p multe.Print, s sources) pdf.Avviso {
 	f := p.Face
 	a := pdf.Avviso{Creditor: creditorOf(s), Debtor: debtorOf(f.Debtor), Object: string(f.Causale), Causale: string(f.Causale),
-		Date: f.Drawn, Language: p.Language, Reprint: p.Reprint()}
+		Date: f.Drawn, Language: p.Language, Discount: pdf.Term(f.Discount), Reprint: p.Reprint()}
 	if f.Discounted > 0 {
 		a.Amounts = append(a.Amounts, amountOf(f, f.Discounted, f.DiscountedBy))
 		a.Amounts[0].Number = f.DiscountedNumber
@@ -109,7 +109,7 @@ func verbaleOf(p multe.Print, s sources, slip multe.Slip) pdf.Verbale {
 		NotServed: s.settings.NotServed, Debtor: debtorOf(f.Debtor), Liable: true,
 		Points: f.Points, Signature: s.settings.Signature, Officer: s.settings.Officer,
 		Office: s.settings.Office, Prefect: s.settings.Prefect, Judge: s.settings.Judge,
-		Discounted: f.Discounted, Reduced: f.Reduced, Full: f.Full, Costs: f.Costs, NoReduced: f.NoReduced,
+		Discounted: f.Discounted, Reduced: f.Reduced, Full: f.Full, Costs: f.Costs, Discount: pdf.Term(f.Discount), Late: f.Late, NoReduced: f.NoReduced,
 		Number: f.Number, DiscountedNumber: f.DiscountedNumber, Causale: string(f.Causale), Language: p.Language, Reprint: p.Reprint(),
 	}
 }
