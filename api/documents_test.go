@@ -1,12 +1,18 @@
 package api_test
 
 import (
+	"bytes"
+	"image"
+	"image/png"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"preavviso/api"
 	"preavviso/internal/cds"
+	"preavviso/internal/multe"
 	"preavviso/internal/web/webtest"
+	"preavviso/pdf"
 )
 
 // TestDocuments gives a catalogue: looks first, gives it, gives it again, reads it.
@@ -53,13 +59,57 @@ func TestDocuments(t *testing.T) {
 		"other kind":      {put("songs", "", "la"), 422, "request.invalid"},
 		"no such day":     {put("streets", "?from=2026-02-30", "Via Po"), 422, "document.bad_from"},
 		"JSON":            {r.Do(t, webtest.Request{Method: "PUT", Path: base + "streets", Token: r.operator, Body: `"Via Po"`}), 415, "request.bad_type"},
-		"too large":       {put("streets", "", strings.Repeat("Via Po\n", 1<<18)), 413, "request.too_large"},
+		"too large":       {put("streets", "", strings.Repeat("Via Po\n", 1<<18)), 422, "document.bad_size"},
 		"another number":  {get("catalogue/2"), 404, "document.unknown"},
 		"another's": {r.Do(t, webtest.Request{Method: "GET", Path: "/v1/creditors/" + string(webtest.Alba) + "/documents/streets", Token: r.operator}),
 			403, "auth.wrong_creditor"},
 	} {
 		if p := tt.answer.Problem(t); p.Status != tt.status || p.Code != tt.code {
 			t.Errorf("%s: %d %s, want %d %s", name, p.Status, p.Code, tt.status, tt.code)
+		}
+	}
+}
+
+// TestLogo gives logos as offices have them: huge. What is kept is what prints.
+func TestLogo(t *testing.T) {
+	r := newRig(t)
+	path := "/v1/creditors/" + string(webtest.Torino) + "/documents/logo"
+	put := func(body []byte) webtest.Answer {
+		t.Helper()
+		return r.Do(t, webtest.Request{Method: "PUT", Path: path, Token: r.operator, Body: string(body), Type: "application/octet-stream"})
+	}
+	noisy := image.NewNRGBA(image.Rect(0, 0, 1100, 1130)) // as little compressed as a PNG can be
+	if _, err := rand.NewChaCha8([32]byte{}).Read(noisy.Pix); err != nil {
+		t.Fatal(err)
+	}
+	for i := 3; i < len(noisy.Pix); i += 4 {
+		noisy.Pix[i] = 0xFF
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, noisy); err != nil {
+		t.Fatal(err)
+	}
+	if n := file.Len(); n < 3<<20 || n > pdf.MaxLogoBytes {
+		t.Fatalf("the file has %d bytes", n)
+	}
+	var added api.AddedDocument
+	put(file.Bytes()).Decode(t, 200, &added)
+	kept := r.Do(t, webtest.Request{Method: "GET", Path: path + "/1", Token: r.operator})
+	small, err := png.DecodeConfig(strings.NewReader(kept.Body))
+	if err != nil || small.Height != 480 || len(kept.Body) > multe.MaxDocument { // 30 mm at 400 dpi
+		t.Errorf("%d bytes are kept, %dx%d, %v", len(kept.Body), small.Width, small.Height, err)
+	}
+	for name, tt := range map[string]struct {
+		body         []byte
+		status       int
+		code, detail string
+	}{
+		"a byte more than 5 MB": {append(file.Bytes(), make([]byte, pdf.MaxLogoBytes+1-file.Len())...), 422, "logo.too_large", "Il file dello stemma supera i 5 MB."},
+		"far more":              {make([]byte, 9<<20), 413, "request.too_large", "Quanto inviato è troppo grande: al massimo 8 MB."},
+		"no picture":            {make([]byte, 2<<20), 422, "logo.not_image", "Lo stemma deve essere un'immagine PNG o JPEG integra."},
+	} {
+		if p := put(tt.body).Problem(t); p.Status != tt.status || p.Code != tt.code || p.Detail != tt.detail {
+			t.Errorf("%s: %d %s %q", name, p.Status, p.Code, p.Detail)
 		}
 	}
 }

@@ -3,7 +3,11 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net/http"
+	"strings"
+	"time"
 
 	"preavviso/internal/escpos"
 	"preavviso/internal/fault"
@@ -27,7 +31,7 @@ type Prints interface {
 	Items(ctx context.Context, c multe.CreditorID, id multe.PrintJobID, errorsOnly bool, after, limit int) ([]multe.PrintItem, error)
 	Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, error)
 	Rerun(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, error)
-	Output(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, io.ReadCloser, error)
+	Output(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, io.ReadSeekCloser, error)
 }
 
 // paper draws a paper for a screen.
@@ -205,17 +209,69 @@ func (s *server) ListPrintItems(ctx context.Context, r ListPrintItemsRequestObje
 	return ListPrintItems200JSONResponse(page), nil
 }
 
-// ReadPrintOutput serves GET /v1/creditors/{cf}/print-jobs/{id}/output. The
-// generated code closes what it copied.
+// ReadPrintOutput serves GET /v1/creditors/{cf}/print-jobs/{id}/output.
 func (s *server) ReadPrintOutput(ctx context.Context, r ReadPrintOutputRequestObject) (ReadPrintOutputResponseObject, error) {
 	j, out, err := s.Prints.Output(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.PrintJobID(r.Id))
 	if err != nil {
 		return nil, err
 	}
-	if j.Form == multe.PrintZIP {
-		return ReadPrintOutput200ApplicationzipResponse{Body: out, ContentLength: j.Size}, nil
+	return printOutput{job: j, out: out, part: r.Params.Range, of: r.Params.IfRange}, nil
+}
+
+// printOutput is the output of a job, or a part of it. Package http knows the rules
+// of ranges; the generated responses do not.
+type printOutput struct {
+	job      multe.PrintJob
+	out      io.ReadSeekCloser
+	part, of string // Range and If-Range
+}
+
+// VisitReadPrintOutputResponse answers.
+func (o printOutput) VisitReadPrintOutputResponse(w http.ResponseWriter) (err error) {
+	defer func() { err = errors.Join(err, o.out.Close()) }()
+	kind := "application/pdf"
+	if o.job.Form == multe.PrintZIP {
+		kind = "application/zip"
 	}
-	return ReadPrintOutput200ApplicationpdfResponse{Body: out, ContentLength: j.Size}, nil
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("ETag", `"`+o.job.Digest.String()+`"`)
+	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
+	if o.part != "" && !strings.Contains(o.part, ",") { // several at once would be multipart
+		r.Header.Set("Range", o.part)
+	}
+	if o.of != "" {
+		r.Header.Set("If-Range", o.of)
+	}
+	part := &partWriter{ResponseWriter: w}
+	http.ServeContent(part, r, "", time.Time{}, o.out)
+	if part.outside {
+		w.Header().Set("Cache-Control", "no-store") // ServeContent has taken it away
+		w.Header().Del("Content-Range")
+		w.Header().Del("Content-Type")
+		return fault.New(fault.Invalid, "print.bad_range", "La parte di file richiesta non esiste: il file è già completo, oppure è un altro. Scaricarlo di nuovo dall'inizio.")
+	}
+	return nil
+}
+
+// partWriter keeps back the answer of package http to a range that does not fit: it
+// would be the only one of ours that is no problem+json.
+type partWriter struct {
+	http.ResponseWriter
+	outside bool
+}
+
+// WriteHeader is of [http.ResponseWriter].
+func (w *partWriter) WriteHeader(status int) {
+	if w.outside = status == http.StatusRequestedRangeNotSatisfiable; !w.outside {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *partWriter) Write(b []byte) (int, error) {
+	if w.outside {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // CancelPrintJob serves POST /v1/creditors/{cf}/print-jobs/{id}/cancel.

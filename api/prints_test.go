@@ -132,6 +132,24 @@ func TestPrintJobs(t *testing.T) {
 	if out.Status != 200 || out.Header.Get("Content-Type") != "application/zip" || !strings.HasPrefix(out.Body, "PK") || multe.DigestOf([]byte(out.Body)).String() != job.Digest {
 		t.Errorf("%d %v %.20q", out.Status, out.Header, out.Body)
 	}
+	etag := out.Header.Get("ETag")
+	for name, tt := range map[string]struct {
+		header map[string]string
+		status int
+		body   string
+	}{
+		"the rest":              {map[string]string{"Range": "bytes=100-", "If-Range": etag}, 206, out.Body[100:]},
+		"the last 50":           {map[string]string{"Range": "bytes=-50"}, 206, out.Body[len(out.Body)-50:]},
+		"of another output":     {map[string]string{"Range": "bytes=100-", "If-Range": `"0"`}, 200, out.Body},
+		"several":               {map[string]string{"Range": "bytes=0-1,5-6"}, 200, out.Body},
+		"outside":               {map[string]string{"Range": "bytes=99999999-"}, 422, ""},
+		"an If-Range by itself": {map[string]string{"If-Range": etag}, 200, out.Body},
+	} {
+		got := r.Do(t, webtest.Request{Method: "GET", Path: torino + "/print-jobs/" + id + "/output", Token: r.operator, Header: tt.header})
+		if got.Status != tt.status || tt.status != 422 && got.Body != tt.body {
+			t.Errorf("%s: %d, %d bytes", name, got.Status, len(got.Body))
+		}
+	}
 	var jobs api.PrintJobPage
 	r.call(t, "GET", torino+"/print-jobs", "").Decode(t, 200, &jobs)
 	if len(jobs.Jobs) != 1 || jobs.Jobs[0].Id != id {

@@ -3016,6 +3016,15 @@ type ListPrintItemsParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ReadPrintOutputParams defines parameters for ReadPrintOutput.
+type ReadPrintOutputParams struct {
+	// Range bytes=N- is from byte N on (RFC 9110).
+	Range string `json:"Range,omitempty,omitzero"`
+
+	// IfRange The ETag of what is there already.
+	IfRange string `json:"If-Range,omitempty,omitzero"`
+}
+
 // PrintAgainParams defines parameters for PrintAgain.
 type PrintAgainParams struct {
 	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
@@ -3480,7 +3489,7 @@ type ServerInterface interface {
 	ListPrintItems(c *gin.Context, cf CF, id ID, params ListPrintItemsParams)
 	// ReadPrintOutput What a job made. Kept for seven days.
 	// (GET /v1/creditors/{cf}/print-jobs/{id}/output)
-	ReadPrintOutput(c *gin.Context, cf CF, id ID)
+	ReadPrintOutput(c *gin.Context, cf CF, id ID, params ReadPrintOutputParams)
 	// ReadPrint One print.
 	// (GET /v1/creditors/{cf}/prints/{id})
 	ReadPrint(c *gin.Context, cf CF, id ID)
@@ -6386,6 +6395,49 @@ func (siw *ServerInterfaceWrapper) ReadPrintOutput(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadPrintOutputParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Range, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Range: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.Range = Range
+
+	}
+
+	// ------------- Optional header parameter "If-Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Range")]; found {
+		var IfRange string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Range, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Range", valueList[0], &IfRange, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Range: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfRange = IfRange
+
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -6393,7 +6445,7 @@ func (siw *ServerInterfaceWrapper) ReadPrintOutput(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ReadPrintOutput(c, cf, id)
+	siw.Handler.ReadPrintOutput(c, cf, id, params)
 }
 
 // ReadPrint operation middleware
@@ -10751,16 +10803,22 @@ func (response ListPrintItemsdefaultApplicationProblemPlusJSONResponse) VisitLis
 }
 
 type ReadPrintOutputRequestObject struct {
-	Cf CF `json:"cf"`
-	Id ID `json:"id"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Params ReadPrintOutputParams
 }
 
 type ReadPrintOutputResponseObject interface {
 	VisitReadPrintOutputResponse(w http.ResponseWriter) error
 }
 
+type ReadPrintOutput200ResponseHeaders struct {
+	ETag string
+}
+
 type ReadPrintOutput200ApplicationpdfResponse struct {
 	Body          io.Reader
+	Headers       ReadPrintOutput200ResponseHeaders
 	ContentLength int64
 }
 
@@ -10770,6 +10828,7 @@ func (response ReadPrintOutput200ApplicationpdfResponse) VisitReadPrintOutputRes
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 
 	if closer, ok := response.Body.(io.ReadCloser); ok {
@@ -10781,6 +10840,7 @@ func (response ReadPrintOutput200ApplicationpdfResponse) VisitReadPrintOutputRes
 
 type ReadPrintOutput200ApplicationzipResponse struct {
 	Body          io.Reader
+	Headers       ReadPrintOutput200ResponseHeaders
 	ContentLength int64
 }
 
@@ -10790,7 +10850,48 @@ func (response ReadPrintOutput200ApplicationzipResponse) VisitReadPrintOutputRes
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadPrintOutput206ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadPrintOutput206ApplicationpdfResponse) VisitReadPrintOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadPrintOutput206ApplicationzipResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadPrintOutput206ApplicationzipResponse) VisitReadPrintOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
 
 	if closer, ok := response.Body.(io.ReadCloser); ok {
 		defer closer.Close()
@@ -14610,11 +14711,12 @@ func (sh *strictHandler) ListPrintItems(ctx *gin.Context, cf CF, id ID, params L
 }
 
 // ReadPrintOutput operation middleware
-func (sh *strictHandler) ReadPrintOutput(ctx *gin.Context, cf CF, id ID) {
+func (sh *strictHandler) ReadPrintOutput(ctx *gin.Context, cf CF, id ID, params ReadPrintOutputParams) {
 	var request ReadPrintOutputRequestObject
 
 	request.Cf = cf
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ReadPrintOutput(ctx, request.(ReadPrintOutputRequestObject))

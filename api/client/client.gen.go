@@ -3016,6 +3016,15 @@ type ListPrintItemsParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ReadPrintOutputParams defines parameters for ReadPrintOutput.
+type ReadPrintOutputParams struct {
+	// Range bytes=N- is from byte N on (RFC 9110).
+	Range string `json:"Range,omitempty,omitzero"`
+
+	// IfRange The ETag of what is there already.
+	IfRange string `json:"If-Range,omitempty,omitzero"`
+}
+
 // PrintAgainParams defines parameters for PrintAgain.
 type PrintAgainParams struct {
 	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
@@ -3571,7 +3580,7 @@ type ClientInterface interface {
 	// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 	// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
 	// without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
-	// or JPEG; texts is one template of prints or an array of them (`preavviso template
+	// or JPEG, up to 5 MB, of which what prints well is kept; all else up to 1 MB; texts is one template of prints or an array of them (`preavviso template
 	// show`); prints is JSON, what acts say of the office: contacts, privacy, office,
 	// officer, signature, prefect, judge, not_served. Documents
 	// are never changed: a new one gets the next n. The last one given again, for
@@ -3887,8 +3896,11 @@ type ClientInterface interface {
 
 	// ReadPrintOutput What a job made. Kept for seven days.
 	//
+	// A download that broke off goes on with Range, and with the ETag of the first
+	// answer in If-Range. Wherever no single range fits, all comes with 200.
+	//
 	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
-	ReadPrintOutput(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReadPrintOutput(ctx context.Context, cf CF, id ID, params *ReadPrintOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadPrint One print.
 	//
@@ -4742,7 +4754,7 @@ func (c *Client) ListDocuments(ctx context.Context, cf CF, kind DocumentKind, pa
 // catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 // wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
 // without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
-// or JPEG; texts is one template of prints or an array of them (`preavviso template
+// or JPEG, up to 5 MB, of which what prints well is kept; all else up to 1 MB; texts is one template of prints or an array of them (`preavviso template
 // show`); prints is JSON, what acts say of the office: contacts, privacy, office,
 // officer, signature, prefect, judge, not_served. Documents
 // are never changed: a new one gets the next n. The last one given again, for
@@ -5478,9 +5490,12 @@ func (c *Client) ListPrintItems(ctx context.Context, cf CF, id ID, params *ListP
 
 // ReadPrintOutput What a job made. Kept for seven days.
 //
+// A download that broke off goes on with Range, and with the ETag of the first
+// answer in If-Range. Wherever no single range fits, all comes with 200.
+//
 // Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
-func (c *Client) ReadPrintOutput(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReadPrintOutputRequest(c.Server, cf, id)
+func (c *Client) ReadPrintOutput(ctx context.Context, cf CF, id ID, params *ReadPrintOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPrintOutputRequest(c.Server, cf, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9638,7 +9653,7 @@ func NewListPrintItemsRequest(server string, cf CF, id ID, params *ListPrintItem
 }
 
 // NewReadPrintOutputRequest constructs an http.Request for the ReadPrintOutput method
-func NewReadPrintOutputRequest(server string, cf CF, id ID) (*http.Request, error) {
+func NewReadPrintOutputRequest(server string, cf CF, id ID, params *ReadPrintOutputParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -9673,6 +9688,28 @@ func NewReadPrintOutputRequest(server string, cf CF, id ID) (*http.Request, erro
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Range", params.Range, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Range", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Range", params.IfRange, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Range", headerParam1)
+
 	}
 
 	return req, nil
@@ -12280,7 +12317,7 @@ type ClientWithResponsesInterface interface {
 	// catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 	// wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
 	// without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
-	// or JPEG; texts is one template of prints or an array of them (`preavviso template
+	// or JPEG, up to 5 MB, of which what prints well is kept; all else up to 1 MB; texts is one template of prints or an array of them (`preavviso template
 	// show`); prints is JSON, what acts say of the office: contacts, privacy, office,
 	// officer, signature, prefect, judge, not_served. Documents
 	// are never changed: a new one gets the next n. The last one given again, for
@@ -12646,10 +12683,13 @@ type ClientWithResponsesInterface interface {
 
 	// ReadPrintOutputWithResponse What a job made. Kept for seven days.
 	//
+	// A download that broke off goes on with Range, and with the ETag of the first
+	// answer in If-Range. Wherever no single range fits, all comes with 200.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
-	ReadPrintOutputWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintOutputReply, error)
+	ReadPrintOutputWithResponse(ctx context.Context, cf CF, id ID, params *ReadPrintOutputParams, reqEditors ...RequestEditorFn) (*ReadPrintOutputReply, error)
 
 	// ReadPrintWithResponse One print.
 	//
@@ -15682,11 +15722,18 @@ func (r ListPrintItemsReply) ContentType() string {
 	return ""
 }
 
+// ReadPrintOutputReply200Headers the declared response headers of an HTTP 200 response for ReadPrintOutput
+type ReadPrintOutputReply200Headers struct {
+	ETag string
+}
+
 type ReadPrintOutputReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReadPrintOutputReply200Headers
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -18021,7 +18068,7 @@ func (c *ClientWithResponses) ListDocumentsWithResponse(ctx context.Context, cf 
 // catalogue is YAML (`preavviso catalogue sample`); streets is one name a line;
 // wardens is JSON, {"wardens":[{"matricola","name","pin"}]}, where an entry
 // without pin keeps the one it had: PINs are hashed and never stored. logo is PNG
-// or JPEG; texts is one template of prints or an array of them (`preavviso template
+// or JPEG, up to 5 MB, of which what prints well is kept; all else up to 1 MB; texts is one template of prints or an array of them (`preavviso template
 // show`); prints is JSON, what acts say of the office: contacts, privacy, office,
 // officer, signature, prefect, judge, not_served. Documents
 // are never changed: a new one gets the next n. The last one given again, for
@@ -18639,11 +18686,14 @@ func (c *ClientWithResponses) ListPrintItemsWithResponse(ctx context.Context, cf
 
 // ReadPrintOutputWithResponse What a job made. Kept for seven days.
 //
+// A download that broke off goes on with Range, and with the ETag of the first
+// answer in If-Range. Wherever no single range fits, all comes with 200.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/creditors/{cf}/print-jobs/{id}/output (the `ReadPrintOutput` operationId).
-func (c *ClientWithResponses) ReadPrintOutputWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ReadPrintOutputReply, error) {
-	rsp, err := c.ReadPrintOutput(ctx, cf, id, reqEditors...)
+func (c *ClientWithResponses) ReadPrintOutputWithResponse(ctx context.Context, cf CF, id ID, params *ReadPrintOutputParams, reqEditors ...RequestEditorFn) (*ReadPrintOutputReply, error) {
+	rsp, err := c.ReadPrintOutput(ctx, cf, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -21236,6 +21286,19 @@ func ParseReadPrintOutputReply(rsp *http.Response) (*ReadPrintOutputReply, error
 		}
 		response.ApplicationproblemJSONDefault = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReadPrintOutputReply200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -24,6 +24,7 @@ import (
 	"preavviso/internal/multe"
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
+	"preavviso/internal/web"
 )
 
 // Deps is what the service takes from the world around it.
@@ -42,6 +43,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
 	writeTimeout      = 60 * time.Second
+	wholeTimeout      = 2 * time.Hour // 500 MB, the largest output of a print job, in half a megabit a second
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
 	drainTimeout      = 25 * time.Second // an orchestrator kills after 30 s
@@ -203,7 +205,7 @@ func (a *App) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	for _, s := range a.servers {
 		hs := &http.Server{
-			Handler:           s.h,
+			Handler:           web.Patient(s.h, web.Patience{Read: readTimeout, Write: writeTimeout, Whole: wholeTimeout}),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       readTimeout,
 			WriteTimeout:      writeTimeout,

@@ -125,7 +125,8 @@ func (d *Documents) read(ctx context.Context, c multe.CreditorID, kind multe.Doc
 	if check == nil && kind != multe.DocumentWardens {
 		return multe.Document{}, Checked{}, fault.New(fault.NotFound, "document.unknown_kind", "Il servizio non conosce questo tipo di file.")
 	}
-	if len(body) > multe.MaxDocument {
+	// A logo is redrawn by its check, which has its own bound: what is kept is small.
+	if kind != multe.DocumentLogo && len(body) > multe.MaxDocument {
 		return multe.Document{}, Checked{}, fault.New(fault.Invalid, "document.bad_size", "Il file è vuoto o supera 1 MB.")
 	}
 	var last multe.Document

@@ -216,7 +216,7 @@ func (p *Prints) Rerun(ctx context.Context, actor string, c multe.CreditorID, id
 
 // Output opens what a job made: a PDF or a ZIP. That it was fetched is in the
 // history.
-func (p *Prints) Output(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, io.ReadCloser, error) {
+func (p *Prints) Output(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, io.ReadSeekCloser, error) {
 	job, err := p.Job(ctx, c, id)
 	switch {
 	case err != nil:

@@ -28,7 +28,7 @@ type Spool interface {
 	Checkpoint(name string, n int) ([]byte, error)
 	Forget(name string, n int) error
 	// Read opens an output to be read, and tells its size.
-	Read(name string) (io.ReadCloser, int64, error)
+	Read(name string) (io.ReadSeekCloser, int64, error)
 	// Remove removes an output and its checkpoints, if they are there.
 	Remove(name string) error
 	// Names lists the outputs that there are, whole or not.

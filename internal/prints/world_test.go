@@ -76,13 +76,18 @@ func (m *memory) Forget(name string, n int) error {
 	})
 }
 
-func (m *memory) Read(name string) (io.ReadCloser, int64, error) {
+func (m *memory) Read(name string) (io.ReadSeekCloser, int64, error) {
 	b, ok := m.files[name]
 	if !ok {
 		return nil, 0, errGone
 	}
-	return io.NopCloser(bytes.NewReader(b)), int64(len(b)), nil
+	return openBytes{bytes.NewReader(b)}, int64(len(b)), nil
 }
+
+// openBytes is an output being read.
+type openBytes struct{ *bytes.Reader }
+
+func (openBytes) Close() error { return nil }
 
 func (m *memory) Remove(name string) error {
 	for k := range m.files {

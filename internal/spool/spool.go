@@ -105,7 +105,7 @@ func (s *Spool) Forget(name string, n int) error {
 }
 
 // Read opens an output to be read, and tells its size.
-func (s *Spool) Read(name string) (io.ReadCloser, int64, error) {
+func (s *Spool) Read(name string) (io.ReadSeekCloser, int64, error) {
 	f, err := os.Open(s.output(name))
 	if err != nil {
 		return nil, 0, missing(err)

@@ -180,7 +180,7 @@ func readBody(c *gin.Context, kind string, limit int64) ([]byte, bool) {
 func readAll(c *gin.Context, limit int64) ([]byte, bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		refuse(c, http.StatusRequestEntityTooLarge, "request.too_large", fmt.Sprintf("La richiesta supera %d KiB.", limit>>10))
+		refuse(c, http.StatusRequestEntityTooLarge, "request.too_large", "Quanto inviato è troppo grande: al massimo "+bytesItalian(limit)+".")
 		return nil, false
 	}
 	if err != nil {
@@ -188,6 +188,14 @@ func readAll(c *gin.Context, limit int64) ([]byte, bool) {
 		return nil, false
 	}
 	return body, true
+}
+
+// bytesItalian says a size as people do.
+func bytesItalian(n int64) string {
+	if n >= 1<<20 {
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%d kB", n>>10)
 }
 
 // checkParameters checks path and query. A query parameter that is unknown or

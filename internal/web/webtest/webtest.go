@@ -133,6 +133,10 @@ func on(t testing.TB, path string) *World {
 	w.Bell = &feedback.Bell{}
 	w.Feedback = feedback.New(s, w.Now, func(string) string { return "" }, w.Bell)
 	w.Documents = documents.New(documents.Config{Store: s, Now: w.Now, Random: w.Random,
+		Checks: map[multe.DocumentKind]documents.Check{multe.DocumentLogo: func(body []byte) (documents.Checked, error) {
+			kept, mediaType, err := prints.CheckLogo(body)
+			return documents.Checked{Type: mediaType, Body: kept}, err
+		}},
 		SlipTexts: func(custom []byte, _ multe.Day) (map[string]string, error) {
 			return map[string]string{"title": "PREAVVISO" + string(custom)}, nil
 		}})
