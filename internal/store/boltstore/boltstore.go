@@ -37,8 +37,9 @@ const (
 	// schema counts the changes of what the buckets mean. A file with a higher
 	// one was written by a newer program; in one with a lower one the indexes are
 	// made anew. 2: verbali by plate and by state. 3: verbali by their next step;
-	// a change of multe.Verbale.NextStep is another.
-	schema = 3
+	// a change of multe.Verbale.NextStep is another. 4: the bytes of photos
+	// as they are, which older programs cannot read.
+	schema = 4
 
 	// maxGroup bounds the updates of one commit: beyond it the cost of the disk
 	// is already shared out to nothing, and the first one in waits for the last.

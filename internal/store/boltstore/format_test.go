@@ -94,8 +94,8 @@ func TestStoredFormIsPinned(t *testing.T) {
 		multe.SlipMark{Creditor: "C", Device: "D", Verbale: "V", Seq: 7, Version: 3})
 	pin(t, `{"Creditor":"C","Device":"D","ID":"F","Verbale":"V","Digest":"`+dHex+`","Size":9,"Media":"image/jpeg","State":"refused","Have":9,"Chunks":1,"Reason":"r","Declared":`+when+`,"Version":3,"Changed":`+when+`}`,
 		multe.Photo{Creditor: "C", Device: "D", PhotoSheet: multe.PhotoSheet{ID: "F", Verbale: "V", Digest: d, Size: 9, Media: "image/jpeg"}, State: multe.PhotoRefused, Have: 9, Chunks: 1, Reason: "r", Declared: at, Version: 3, Changed: at})
-	pin(t, `{"Creditor":"C","Device":"D","Photo":"F","N":2,"Offset":4096,"Data":"PGEvPg==","Version":3}`,
-		multe.PhotoChunk{Creditor: "C", Device: "D", Photo: "F", N: 2, Offset: 4096, Data: []byte("<a/>"), Version: 3})
+	pin(t, `{"Creditor":"C","Device":"D","Photo":"F","N":2,"Offset":4096,"Data":null,"Version":3}`,
+		multe.PhotoChunk{Creditor: "C", Device: "D", Photo: "F", N: 2, Offset: 4096, Version: 3})
 	pin(t, `{"Creditor":"C","ID":"B","Device":"D","Text":"t","Actor":"a","Written":`+when+`,"Expires":`+when+`,"Version":3}`,
 		multe.Bulletin{Creditor: "C", ID: "B", Device: "D", Text: "t", Actor: "a", Written: at, Expires: at, Version: 3})
 	pin(t, `{"Creditor":"C","Bulletin":"B","Device":"D","At":`+when+`,"Version":3}`,
@@ -125,6 +125,39 @@ func pin[T any](t *testing.T, stored string, rec T) {
 	back, err := decode[T]("", []byte("\x01"+stored))
 	if diff := cmp.Diff(rec, back, cmp.Comparer(func(a, b avviso.Number) bool { return a == b })); err != nil || diff != "" {
 		t.Errorf("%T is read differently: %v (-want +got):\n%s", rec, err, diff)
+	}
+}
+
+// TestBlobFormat pins how the bytes of a photo lie on the disk, in both formats, and
+// what they take there.
+func TestBlobFormat(t *testing.T) {
+	chunk := multe.PhotoChunk{Creditor: "C", Device: "D", Photo: "F", N: 2, Offset: 4096, Data: []byte("\x00\xff<a/>"), Version: 3}
+	const text = `{"Creditor":"C","Device":"D","Photo":"F","N":2,"Offset":4096,"Data":null,"Version":3}`
+	want := "\x02\x00\x00\x00\x55" + text + "\x00\xff<a/>"
+	got, err := encode(chunk)
+	if err != nil || string(got) != want {
+		t.Errorf("stored as %q, %v, want %q", got, err, want)
+	}
+	for name, value := range map[string]string{
+		"raw":                     want,
+		"base64, before schema 4": "\x01" + `{"Creditor":"C","Device":"D","Photo":"F","N":2,"Offset":4096,"Data":"AP88YS8+","Version":3}`,
+	} {
+		back, err := decode[multe.PhotoChunk]("", []byte(value))
+		if diff := cmp.Diff(chunk, back); err != nil || diff != "" {
+			t.Errorf("%s is read differently: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	for name, value := range map[string]string{"no length": "\x02\x00", "longer than all": "\x02\xff\xff\xff\xff{}", "cut": want[:20]} {
+		if _, err := decode[multe.PhotoChunk]("", []byte(value)); fault.Of(err).Code != "store.damaged" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := decode[multe.Photo]("", []byte(want)); fault.Of(err).Code != "store.damaged" {
+		t.Errorf("a record without blob in the format of one: %v", err)
+	}
+	chunk.Data = make([]byte, multe.MaxChunk)
+	if got, err = encode(chunk); err != nil || len(got) > multe.MaxChunk+200 {
+		t.Errorf("%d bytes are stored as %d, %v", multe.MaxChunk, len(got), err)
 	}
 }
 
@@ -174,6 +207,7 @@ func FuzzDecode(f *testing.F) {
 		again[multe.Message](t, value)
 		again[multe.Discrepancy](t, value)
 		again[multe.AuditEntry](t, value)
+		again[multe.PhotoChunk](t, value)
 	})
 }
 
