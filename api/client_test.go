@@ -38,6 +38,17 @@ func TestClient(t *testing.T) {
 		t.Errorf("recording a verbale: %v, %s", err, rec.Body)
 	}
 
+	// What is not given is not asked: the first page, of the default size.
+	open := false
+	closed, err := c.ListDiscrepanciesWithResponse(ctx, "00514490010", &client.ListDiscrepanciesParams{Open: &open})
+	if err != nil || closed.JSON200 == nil {
+		t.Errorf("listing what is closed: %v, %s", err, closed.Body)
+	}
+	page, err := c.ListVerbaliWithResponse(ctx, "00514490010", &client.ListVerbaliParams{Limit: 1})
+	if err != nil || page.JSON200 == nil || len(page.JSON200.Verbali) != 1 {
+		t.Errorf("listing one verbale: %v, %s", err, page.Body)
+	}
+
 	for name, tt := range map[string]struct {
 		c      *client.ClientWithResponses
 		cf, id string

@@ -53,6 +53,7 @@ func Dial(o Options) (*ClientWithResponses, error) {
 	return NewClientWithResponses(u.Scheme+"://"+u.Host,
 		WithHTTPClient(&http.Client{Transport: whole{transport}, Timeout: o.Timeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}),
+		WithRequestEditorFn(OmitZero),
 		WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+o.Token)
 			if r.Method != http.MethodGet && r.Header.Get("Idempotency-Key") == "" {
@@ -60,6 +61,21 @@ func Dial(o Options) (*ClientWithResponses, error) {
 			}
 			return nil
 		}))
+}
+
+// OmitZero leaves out of a request what was not given: the generated code writes
+// "after=" and "limit=0" for the zero values of a Params, which the service
+// refuses. No parameter has 0 or "" for a meaning of its own. [Dial] does it; who
+// makes a client without Dial passes it to [WithRequestEditorFn].
+func OmitZero(_ context.Context, r *http.Request) error {
+	q := r.URL.Query()
+	for name, values := range q {
+		if len(values) == 1 && (values[0] == "" || values[0] == "0") {
+			delete(q, name)
+		}
+	}
+	r.URL.RawQuery = q.Encode()
+	return nil
 }
 
 // whole bounds what is read of an answer.
