@@ -45,6 +45,20 @@ func sampleVerbale(t testing.TB, language string) pdf.Verbale {
 	return d.(pdf.Verbale)
 }
 
+// TestForeignDebtor prints for a company abroad, whose number no Data Matrix can
+// carry; one that is not said to be foreign is a mistyped codice fiscale.
+func TestForeignDebtor(t *testing.T) {
+	v := sampleVerbale(t, "")
+	v.Debtor = pdf.Debtor{Name: "Spedition GmbH", CF: "DE129273398", Foreign: true, Address: "Ring 1, 80331 München – DE"}
+	if text := pdfText(t, draw(t, v)); !strings.Contains(text, "DE129273398") {
+		t.Error("the number is not on the page")
+	}
+	v.Debtor.Foreign = false
+	if _, err := pdf.Draw(v, builtin(t)); !errors.Is(err, fault.Invalid) {
+		t.Errorf("a codice fiscale of 11 letters and digits: %v", err)
+	}
+}
+
 // withoutPostal takes the account away.
 func withoutPostal(c pdf.Creditor) pdf.Creditor {
 	c.PostalAccount, c.PostalHolder, c.PosteAuthorisation = "", "", ""

@@ -201,7 +201,7 @@ func (p *printing) symbols(c Creditor, d Debtor, n avviso.Number, amount avviso.
 		return out, nil
 	}
 	debtorCF := d.CF
-	if debtorCF == "" {
+	if debtorCF == "" || d.Foreign {
 		debtorCF = avviso.Anonymous
 	}
 	payload, err = avviso.DataMatrix(avviso.DataMatrixInput{

@@ -56,6 +56,7 @@ type Creditor struct {
 type Debtor struct {
 	Name    string // up to 70
 	CF      string // 11 digits or 16 letters and digits
+	Foreign bool   // CF is what another country gave, up to 16: printed, and not in the Data Matrix
 	Address string // up to 140; not on a preavviso
 }
 

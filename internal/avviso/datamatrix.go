@@ -80,7 +80,7 @@ func DataMatrix(d DataMatrixInput) (string, error) {
 		return "", err
 	}
 	debtorCF := strings.ToUpper(d.DebtorCF)
-	if !validDebtorCF(debtorCF) {
+	if !FiscalCode(debtorCF) {
 		return "", fmt.Errorf("%w: debtor tax code is neither 11 digits nor 16 characters nor %s", ErrMalformed, Anonymous)
 	}
 	causale := posteText(d.Causale, causaleLen)
@@ -128,7 +128,9 @@ func ParseDataMatrix(s string) (DataMatrixInput, error) {
 	return d, nil
 }
 
-func validDebtorCF(s string) bool {
+// FiscalCode reports whether s can stand for a debtor in a Data Matrix: 11 digits,
+// 16 capitals and digits, or [Anonymous]. What other countries give does not.
+func FiscalCode(s string) bool {
 	switch len(s) {
 	case 11:
 		return digitsOnly(s)

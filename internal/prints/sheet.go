@@ -3,6 +3,7 @@ package prints
 import (
 	"strings"
 
+	"preavviso/internal/avviso"
 	"preavviso/internal/multe"
 	"preavviso/pdf"
 )
@@ -127,10 +128,11 @@ func debtorOf(d *multe.Debtor) pdf.Debtor {
 	if d.Province != "" {
 		place += " (" + d.Province + ")"
 	}
-	if d.Nation != "" && d.Nation != "IT" {
+	abroad := d.Nation != "" && d.Nation != "IT"
+	if abroad {
 		place = joined(" – ", place, d.Nation)
 	}
-	return pdf.Debtor{Name: name, CF: string(d.CF), Address: joined(", ", street, place)}
+	return pdf.Debtor{Name: name, CF: string(d.CF), Foreign: abroad && !avviso.FiscalCode(string(d.CF)), Address: joined(", ", street, place)}
 }
 
 func joined(by string, parts ...string) string {
