@@ -16,8 +16,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"preavviso/api"
-	firmwareapi "preavviso/firmware-api"
 	"preavviso/internal/config"
 	"preavviso/internal/idempotency"
 	"preavviso/internal/loop"
@@ -130,37 +128,8 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		tls        *tls.Config
 		h          http.Handler
 	}{
-		{"firmware", cfg.FirmwareListen, ours, firmwareapi.New(firmwareapi.Config{
-			Log: d.Log, Now: d.Now, Random: d.Random, Limits: limits(cfg, cfg.DeviceRate), Registry: c.registry, Pool: c.pool, Verbali: c.verbali,
-			Prints: c.prints, Photos: c.photos, Feedback: c.feedback, Shifts: c.documents, Stopping: a.stopping})},
-		{"api", cfg.APIListen, ours, api.New(api.Config{
-			Log:           d.Log,
-			Now:           d.Now,
-			Random:        d.Random,
-			Limits:        limits(cfg, cfg.OperatorRate),
-			Enrolment:     enrol.show,
-			Admin:         admin,
-			Registry:      c.registry,
-			Access:        c.access,
-			Repeats:       c.repeats,
-			OfficeURL:     cfg.OfficeURL,
-			Pool:          c.pool,
-			Verbali:       c.verbali,
-			Payments:      c.payments,
-			Photos:        c.photos,
-			Feedback:      c.feedback,
-			Flussi:        c.flussi,
-			Documents:     c.documents,
-			Receipts:      c.receipts,
-			Webhooks:      c.webhooks,
-			Messages:      c.inbox,
-			Discrepancies: troubles{st},
-			Prints:        c.prints,
-			Worklist:      c.worklist,
-			Money:         c.payments,
-			Exports:       c.exports,
-			Owners:        c.owners,
-		})},
+		{"firmware", cfg.FirmwareListen, ours, c.firmwareAPI(cfg, d, a.stopping)},
+		{"api", cfg.APIListen, ours, c.officeAPI(cfg, d, st, admin, enrol)},
 		{"soap", cfg.SOAPListen, soapTLS, c.soap},
 	} {
 		l, err := net.Listen("tcp", s.addr)
