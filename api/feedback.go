@@ -2,15 +2,18 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"time"
 
 	"preavviso/internal/multe"
+	"preavviso/internal/photos"
 )
 
 // Photos shows the photos of verbali; package photos does it.
 type Photos interface {
 	OfVerbale(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) ([]multe.Photo, error)
+	Show(ctx context.Context, actor string, c multe.CreditorID, v multe.VerbaleID, id multe.PhotoID, size photos.Size) ([]byte, error)
 	Bytes(ctx context.Context, actor string, c multe.CreditorID, v multe.VerbaleID, id multe.PhotoID) (multe.Photo, []byte, error)
 }
 
@@ -33,14 +36,23 @@ func (s *server) ListPhotos(ctx context.Context, r ListPhotosRequestObject) (Lis
 	})}, nil
 }
 
-// ReadPhoto serves GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}. A photo is
-// JPEG, or it would not be kept; package web forbids to guess another type.
+// ReadPhoto serves GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}.
 func (s *server) ReadPhoto(ctx context.Context, r ReadPhotoRequestObject) (ReadPhotoResponseObject, error) {
+	shown, err := s.Photos.Show(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.VerbaleID(r.Id), multe.PhotoID(r.Photo), cmp.Or(photos.Size(r.Params.Size), photos.Page))
+	if err != nil {
+		return nil, err
+	}
+	return ReadPhoto200ImagejpegResponse{Body: bytes.NewReader(shown), ContentLength: int64(len(shown))}, nil
+}
+
+// ReadPhotoOriginal serves GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original.
+// A photo is JPEG, or it would not be kept; package web forbids to guess another type.
+func (s *server) ReadPhotoOriginal(ctx context.Context, r ReadPhotoOriginalRequestObject) (ReadPhotoOriginalResponseObject, error) {
 	_, file, err := s.Photos.Bytes(ctx, actor(ctx), multe.CreditorID(r.Cf), multe.VerbaleID(r.Id), multe.PhotoID(r.Photo))
 	if err != nil {
 		return nil, err
 	}
-	return ReadPhoto200ImagejpegResponse{Body: bytes.NewReader(file), ContentLength: int64(len(file))}, nil
+	return ReadPhotoOriginal200ImagejpegResponse{Body: bytes.NewReader(file), ContentLength: int64(len(file))}, nil
 }
 
 // SendDeviceMessage serves POST /v1/creditors/{cf}/messages.

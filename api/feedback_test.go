@@ -44,22 +44,31 @@ func TestPhotosOfAVerbale(t *testing.T) {
 	if len(list.Photos) != 1 || list.Photos[0].Id != string(sheet.ID) || list.Photos[0].State != "kept" || list.Photos[0].Sha256 != sheet.Digest.String() {
 		t.Errorf("list = %+v", list)
 	}
-	a := r.call(t, "GET", one, "")
-	if a.Status != 200 || a.Header.Get("Content-Type") != "image/jpeg" || a.Body != b.String() {
+	for path, side := range map[string]int{one: 640, one + "?size=page": 640, one + "?size=thumbnail": 320} {
+		a := r.call(t, "GET", path, "")
+		c, err := jpeg.DecodeConfig(strings.NewReader(a.Body))
+		if a.Status != 200 || a.Header.Get("Content-Type") != "image/jpeg" || err != nil || c.Width != side {
+			t.Errorf("%s = %d %s, %d pixels wide, %v", path, a.Status, a.Header.Get("Content-Type"), c.Width, err)
+		}
+	}
+	if p := r.call(t, "GET", one+"?size=original", "").Problem(t); p.Status != 422 {
+		t.Errorf("original by size: %+v", p)
+	}
+	if a := r.call(t, "GET", one+"/original", ""); a.Status != 200 || a.Header.Get("Content-Type") != "image/jpeg" || a.Body != b.String() {
 		t.Errorf("= %d %s, %d bytes", a.Status, a.Header.Get("Content-Type"), len(a.Body))
 	}
 	looks := 0
 	err = r.Store.View(t.Context(), func(tx store.Reader) error {
 		entries, err := tx.Audit(webtest.Torino, v.Slip.Position, 0, store.MaxPage)
 		for _, e := range entries {
-			if e.Action == "photo.seen" && strings.HasPrefix(e.Actor, "operator:") {
+			if (e.Action == "photo.seen" || e.Action == "photo.taken") && strings.HasPrefix(e.Actor, "operator:") {
 				looks++
 			}
 		}
 		return err
 	})
-	if err != nil || looks != 1 {
-		t.Errorf("%d looks in the history, %v; want 1", looks, err)
+	if err != nil || looks != 4 {
+		t.Errorf("%d looks in the history, %v; want 4", looks, err)
 	}
 	for name, test := range map[string]struct{ path, token, code string }{
 		"another verbale": {strings.Replace(one, string(id), r.ID(t), 1), r.operator, "verbale.unknown"},

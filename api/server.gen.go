@@ -642,6 +642,7 @@ func (e OwnerImportEncoding) Valid() bool {
 // Defines values for PhotoState.
 const (
 	PhotoStateDropped   PhotoState = "dropped"
+	PhotoStateExpired   PhotoState = "expired"
 	PhotoStateKept      PhotoState = "kept"
 	PhotoStateRefused   PhotoState = "refused"
 	PhotoStateUploading PhotoState = "uploading"
@@ -652,6 +653,8 @@ const (
 func (e PhotoState) Valid() bool {
 	switch e {
 	case PhotoStateDropped:
+		return true
+	case PhotoStateExpired:
 		return true
 	case PhotoStateKept:
 		return true
@@ -1106,6 +1109,7 @@ type Creditor struct {
 	Info                 string        `json:"info,omitempty,omitzero"`
 	LeaseHours           int           `json:"lease_hours,omitempty,omitzero"`
 	Name                 string        `json:"name"`
+	PhotoMonths          int           `json:"photo_months,omitempty,omitzero"`
 	Policies             []Policy      `json:"policies"`
 	Pool                 PoolLevels    `json:"pool"`
 	Portal               bool          `json:"portal,omitempty,omitzero"`
@@ -1729,10 +1733,13 @@ type NewCreditor struct {
 	Info             string `json:"info,omitempty,omitzero"`
 
 	// LeaseHours How long a handheld may be silent before its codes are set aside; 72 without it.
-	LeaseHours int        `json:"lease_hours,omitempty,omitzero"`
-	Name       string     `json:"name"`
-	Policies   []Policy   `json:"policies,omitempty,omitzero"`
-	Pool       PoolLevels `json:"pool"`
+	LeaseHours int    `json:"lease_hours,omitempty,omitzero"`
+	Name       string `json:"name"`
+
+	// PhotoMonths How long photos are kept once a verbale is paid or annulled; 60 without it.
+	PhotoMonths int        `json:"photo_months,omitempty,omitzero"`
+	Policies    []Policy   `json:"policies,omitempty,omitzero"`
+	Pool        PoolLevels `json:"pool"`
 
 	// Portal The creditor has no SOAP integration; lists are carried to the portal and back by hand.
 	Portal  bool          `json:"portal,omitempty,omitzero"`
@@ -3136,6 +3143,12 @@ type NotifyVerbaleParams struct {
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
+// ReadPhotoParams defines parameters for ReadPhoto.
+type ReadPhotoParams struct {
+	// Size page, if it is not given.
+	Size string `form:"size,omitempty" json:"size,omitempty,omitzero"`
+}
+
 // ListPrintsParams defines parameters for ListPrints.
 type ListPrintsParams struct {
 	// After The last id of the page before.
@@ -3547,9 +3560,12 @@ type ServerInterface interface {
 	// ListPhotos The photos of a verbale.
 	// (GET /v1/creditors/{cf}/verbali/{id}/photos)
 	ListPhotos(c *gin.Context, cf CF, id ID)
-	// ReadPhoto A photo as the camera made it.
+	// ReadPhoto A copy of a photo, to be looked at.
 	// (GET /v1/creditors/{cf}/verbali/{id}/photos/{photo})
-	ReadPhoto(c *gin.Context, cf CF, id ID, photo ID)
+	ReadPhoto(c *gin.Context, cf CF, id ID, photo ID, params ReadPhotoParams)
+	// ReadPhotoOriginal A photo as the camera made it, as evidence.
+	// (GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original)
+	ReadPhotoOriginal(c *gin.Context, cf CF, id ID, photo ID)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(c *gin.Context, cf CF, id ID)
@@ -7489,6 +7505,17 @@ func (siw *ServerInterfaceWrapper) ReadPhoto(c *gin.Context) {
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadPhotoParams
+
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", c.Request.URL.Query(), &params.Size, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter size: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -7496,7 +7523,50 @@ func (siw *ServerInterfaceWrapper) ReadPhoto(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ReadPhoto(c, cf, id, photo)
+	siw.Handler.ReadPhoto(c, cf, id, photo, params)
+}
+
+// ReadPhotoOriginal operation middleware
+func (siw *ServerInterfaceWrapper) ReadPhotoOriginal(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "photo" -------------
+	var photo ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "photo", c.Param("photo"), &photo, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter photo: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadPhotoOriginal(c, cf, id, photo)
 }
 
 // ReadPreavviso operation middleware
@@ -8575,6 +8645,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/receipts/:digest", wrapper.ReadReceipt)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/photos", wrapper.ListPhotos)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/photos/:photo", wrapper.ReadPhoto)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id/photos/:photo/original", wrapper.ReadPhotoOriginal)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/messages", wrapper.ListDeviceMessages)
 	router.POST(options.BaseURL+"/v1/creditors/:cf/messages", wrapper.SendDeviceMessage)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/messages/:id", wrapper.ReadDeviceMessage)
@@ -11712,9 +11783,10 @@ func (response ListPhotosdefaultApplicationProblemPlusJSONResponse) VisitListPho
 }
 
 type ReadPhotoRequestObject struct {
-	Cf    CF `json:"cf"`
-	Id    ID `json:"id"`
-	Photo ID `json:"photo"`
+	Cf     CF `json:"cf"`
+	Id     ID `json:"id"`
+	Photo  ID `json:"photo"`
+	Params ReadPhotoParams
 }
 
 type ReadPhotoResponseObject interface {
@@ -11747,6 +11819,53 @@ type ReadPhotodefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReadPhotodefaultApplicationProblemPlusJSONResponse) VisitReadPhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadPhotoOriginalRequestObject struct {
+	Cf    CF `json:"cf"`
+	Id    ID `json:"id"`
+	Photo ID `json:"photo"`
+}
+
+type ReadPhotoOriginalResponseObject interface {
+	VisitReadPhotoOriginalResponse(w http.ResponseWriter) error
+}
+
+type ReadPhotoOriginal200ImagejpegResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadPhotoOriginal200ImagejpegResponse) VisitReadPhotoOriginalResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/jpeg")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadPhotoOriginaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadPhotoOriginaldefaultApplicationProblemPlusJSONResponse) VisitReadPhotoOriginalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12896,9 +13015,12 @@ type StrictServerInterface interface {
 	// ListPhotos The photos of a verbale.
 	// (GET /v1/creditors/{cf}/verbali/{id}/photos)
 	ListPhotos(ctx context.Context, request ListPhotosRequestObject) (ListPhotosResponseObject, error)
-	// ReadPhoto A photo as the camera made it.
+	// ReadPhoto A copy of a photo, to be looked at.
 	// (GET /v1/creditors/{cf}/verbali/{id}/photos/{photo})
 	ReadPhoto(ctx context.Context, request ReadPhotoRequestObject) (ReadPhotoResponseObject, error)
+	// ReadPhotoOriginal A photo as the camera made it, as evidence.
+	// (GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original)
+	ReadPhotoOriginal(ctx context.Context, request ReadPhotoOriginalRequestObject) (ReadPhotoOriginalResponseObject, error)
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	// (GET /v1/creditors/{cf}/verbali/{id}/preavviso.pdf)
 	ReadPreavviso(ctx context.Context, request ReadPreavvisoRequestObject) (ReadPreavvisoResponseObject, error)
@@ -15368,12 +15490,13 @@ func (sh *strictHandler) ListPhotos(ctx *gin.Context, cf CF, id ID) {
 }
 
 // ReadPhoto operation middleware
-func (sh *strictHandler) ReadPhoto(ctx *gin.Context, cf CF, id ID, photo ID) {
+func (sh *strictHandler) ReadPhoto(ctx *gin.Context, cf CF, id ID, photo ID, params ReadPhotoParams) {
 	var request ReadPhotoRequestObject
 
 	request.Cf = cf
 	request.Id = id
 	request.Photo = photo
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ReadPhoto(ctx, request.(ReadPhotoRequestObject))
@@ -15388,6 +15511,34 @@ func (sh *strictHandler) ReadPhoto(ctx *gin.Context, cf CF, id ID, photo ID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReadPhotoResponseObject); ok {
 		if err := validResponse.VisitReadPhotoResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadPhotoOriginal operation middleware
+func (sh *strictHandler) ReadPhotoOriginal(ctx *gin.Context, cf CF, id ID, photo ID) {
+	var request ReadPhotoOriginalRequestObject
+
+	request.Cf = cf
+	request.Id = id
+	request.Photo = photo
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadPhotoOriginal(ctx, request.(ReadPhotoOriginalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadPhotoOriginal")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadPhotoOriginalResponseObject); ok {
+		if err := validResponse.VisitReadPhotoOriginalResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

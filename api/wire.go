@@ -16,7 +16,7 @@ func creditorOf(b NewCreditor) multe.Creditor {
 	c := multe.Creditor{
 		ID: multe.CreditorID(b.Cf), Name: b.Name, Settore: b.Settore, Info: b.Info, CBILL: b.Cbill,
 		CodiceVersamento: b.CodiceVersamento, PoolLow: b.Pool.Low, PoolTarget: b.Pool.Target,
-		ValidityDays: b.ValidityDays, UndoMinutes: b.UndoMinutes, LeaseHours: b.LeaseHours, Portal: b.Portal,
+		ValidityDays: b.ValidityDays, UndoMinutes: b.UndoMinutes, LeaseHours: b.LeaseHours, PhotoMonths: b.PhotoMonths, Portal: b.Portal,
 	}
 	if b.Postal != (PostalAccount{}) {
 		c.Postal = &multe.PostalAccount{Number: b.Postal.Number, Holder: b.Postal.Holder, Authorization: b.Postal.Authorization}
@@ -32,7 +32,7 @@ func creditorBody(c multe.Creditor) Creditor {
 	b := Creditor{
 		Cf: string(c.ID), Name: c.Name, Settore: c.Settore, Info: c.Info, Cbill: c.CBILL,
 		CodiceVersamento: c.CodiceVersamento, Pool: PoolLevels{Low: c.PoolLow, Target: c.PoolTarget},
-		ValidityDays: c.ValidityDays, UndoMinutes: c.UndoMinutes, LeaseHours: c.LeaseHours, Portal: c.Portal,
+		ValidityDays: c.ValidityDays, UndoMinutes: c.UndoMinutes, LeaseHours: c.LeaseHours, PhotoMonths: c.PhotoMonths, Portal: c.Portal,
 		Policies: each(c.Policies, func(p multe.Policy) Policy {
 			return Policy{From: p.From, Debtor: PolicyDebtor(p.Debtor), Amount: PolicyAmount(p.Amount),
 				Patron: p.Patron, Slip: Term(p.Slip), NoSlipDiscount: p.NoSlipDiscount, Discount: Term(p.Discount), CostsCents: int64(p.CostsCents)}

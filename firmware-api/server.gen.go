@@ -90,6 +90,7 @@ func (e HashedPINAlg) Valid() bool {
 // Defines values for PhotoStatusState.
 const (
 	PhotoStatusStateDropped   PhotoStatusState = "dropped"
+	PhotoStatusStateExpired   PhotoStatusState = "expired"
 	PhotoStatusStateKept      PhotoStatusState = "kept"
 	PhotoStatusStateRefused   PhotoStatusState = "refused"
 	PhotoStatusStateUploading PhotoStatusState = "uploading"
@@ -100,6 +101,8 @@ const (
 func (e PhotoStatusState) Valid() bool {
 	switch e {
 	case PhotoStatusStateDropped:
+		return true
+	case PhotoStatusStateExpired:
 		return true
 	case PhotoStatusStateKept:
 		return true

@@ -642,6 +642,7 @@ func (e OwnerImportEncoding) Valid() bool {
 // Defines values for PhotoState.
 const (
 	PhotoStateDropped   PhotoState = "dropped"
+	PhotoStateExpired   PhotoState = "expired"
 	PhotoStateKept      PhotoState = "kept"
 	PhotoStateRefused   PhotoState = "refused"
 	PhotoStateUploading PhotoState = "uploading"
@@ -652,6 +653,8 @@ const (
 func (e PhotoState) Valid() bool {
 	switch e {
 	case PhotoStateDropped:
+		return true
+	case PhotoStateExpired:
 		return true
 	case PhotoStateKept:
 		return true
@@ -1106,6 +1109,7 @@ type Creditor struct {
 	Info                 string        `json:"info,omitempty,omitzero"`
 	LeaseHours           int           `json:"lease_hours,omitempty,omitzero"`
 	Name                 string        `json:"name"`
+	PhotoMonths          int           `json:"photo_months,omitempty,omitzero"`
 	Policies             []Policy      `json:"policies"`
 	Pool                 PoolLevels    `json:"pool"`
 	Portal               bool          `json:"portal,omitempty,omitzero"`
@@ -1729,10 +1733,13 @@ type NewCreditor struct {
 	Info             string `json:"info,omitempty,omitzero"`
 
 	// LeaseHours How long a handheld may be silent before its codes are set aside; 72 without it.
-	LeaseHours int        `json:"lease_hours,omitempty,omitzero"`
-	Name       string     `json:"name"`
-	Policies   []Policy   `json:"policies,omitempty,omitzero"`
-	Pool       PoolLevels `json:"pool"`
+	LeaseHours int    `json:"lease_hours,omitempty,omitzero"`
+	Name       string `json:"name"`
+
+	// PhotoMonths How long photos are kept once a verbale is paid or annulled; 60 without it.
+	PhotoMonths int        `json:"photo_months,omitempty,omitzero"`
+	Policies    []Policy   `json:"policies,omitempty,omitzero"`
+	Pool        PoolLevels `json:"pool"`
 
 	// Portal The creditor has no SOAP integration; lists are carried to the portal and back by hand.
 	Portal  bool          `json:"portal,omitempty,omitzero"`
@@ -3136,6 +3143,12 @@ type NotifyVerbaleParams struct {
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
+// ReadPhotoParams defines parameters for ReadPhoto.
+type ReadPhotoParams struct {
+	// Size page, if it is not given.
+	Size string `form:"size,omitempty" json:"size,omitempty,omitzero"`
+}
+
 // ListPrintsParams defines parameters for ListPrints.
 type ListPrintsParams struct {
 	// After The last id of the page before.
@@ -4123,13 +4136,22 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos (the `ListPhotos` operationId).
 	ListPhotos(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ReadPhoto A photo as the camera made it.
+	// ReadPhoto A copy of a photo, to be looked at.
 	//
-	// With what the camera wrote into it: place, time and make. It is evidence; the
-	// look is in the history. Photos to be published need another copy.
+	// Upright, and only pixels: not the place, time and make that cameras write into
+	// files. The longest side has at most 1600 pixels (`page`) or 320 (`thumbnail`). The look is
+	// in the history.
 	//
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
-	ReadPhoto(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReadPhoto(ctx context.Context, cf CF, id ID, photo ID, params *ReadPhotoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadPhotoOriginal A photo as the camera made it, as evidence.
+	//
+	// With what the camera wrote into it: place, time and make. That it was taken is in
+	// the history.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original (the `ReadPhotoOriginal` operationId).
+	ReadPhotoOriginal(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadPreavviso The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -5977,14 +5999,33 @@ func (c *Client) ListPhotos(ctx context.Context, cf CF, id ID, reqEditors ...Req
 	return c.Client.Do(req)
 }
 
-// ReadPhoto A photo as the camera made it.
+// ReadPhoto A copy of a photo, to be looked at.
 //
-// With what the camera wrote into it: place, time and make. It is evidence; the
-// look is in the history. Photos to be published need another copy.
+// Upright, and only pixels: not the place, time and make that cameras write into
+// files. The longest side has at most 1600 pixels (`page`) or 320 (`thumbnail`). The look is
+// in the history.
 //
 // Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
-func (c *Client) ReadPhoto(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReadPhotoRequest(c.Server, cf, id, photo)
+func (c *Client) ReadPhoto(ctx context.Context, cf CF, id ID, photo ID, params *ReadPhotoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPhotoRequest(c.Server, cf, id, photo, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadPhotoOriginal A photo as the camera made it, as evidence.
+//
+// With what the camera wrote into it: place, time and make. That it was taken is in
+// the history.
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original (the `ReadPhotoOriginal` operationId).
+func (c *Client) ReadPhotoOriginal(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPhotoOriginalRequest(c.Server, cf, id, photo)
 	if err != nil {
 		return nil, err
 	}
@@ -10810,7 +10851,7 @@ func NewListPhotosRequest(server string, cf CF, id ID) (*http.Request, error) {
 }
 
 // NewReadPhotoRequest constructs an http.Request for the ReadPhoto method
-func NewReadPhotoRequest(server string, cf CF, id ID, photo ID) (*http.Request, error) {
+func NewReadPhotoRequest(server string, cf CF, id ID, photo ID, params *ReadPhotoParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10840,6 +10881,77 @@ func NewReadPhotoRequest(server string, cf CF, id ID, photo ID) (*http.Request, 
 	}
 
 	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/photos/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "size", params.Size, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadPhotoOriginalRequest constructs an http.Request for the ReadPhotoOriginal method
+func NewReadPhotoOriginalRequest(server string, cf CF, id ID, photo ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "photo", photo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/%s/photos/%s/original", pathParam0, pathParam1, pathParam2)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -12938,15 +13050,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos (the `ListPhotos` operationId).
 	ListPhotosWithResponse(ctx context.Context, cf CF, id ID, reqEditors ...RequestEditorFn) (*ListPhotosReply, error)
 
-	// ReadPhotoWithResponse A photo as the camera made it.
+	// ReadPhotoWithResponse A copy of a photo, to be looked at.
 	//
-	// With what the camera wrote into it: place, time and make. It is evidence; the
-	// look is in the history. Photos to be published need another copy.
+	// Upright, and only pixels: not the place, time and make that cameras write into
+	// files. The longest side has at most 1600 pixels (`page`) or 320 (`thumbnail`). The look is
+	// in the history.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
-	ReadPhotoWithResponse(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*ReadPhotoReply, error)
+	ReadPhotoWithResponse(ctx context.Context, cf CF, id ID, photo ID, params *ReadPhotoParams, reqEditors ...RequestEditorFn) (*ReadPhotoReply, error)
+
+	// ReadPhotoOriginalWithResponse A photo as the camera made it, as evidence.
+	//
+	// With what the camera wrote into it: place, time and make. That it was taken is in
+	// the history.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original (the `ReadPhotoOriginal` operationId).
+	ReadPhotoOriginalWithResponse(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*ReadPhotoOriginalReply, error)
 
 	// ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
 	//
@@ -16716,6 +16839,47 @@ func (r ReadPhotoReply) ContentType() string {
 	return ""
 }
 
+type ReadPhotoOriginalReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadPhotoOriginalReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadPhotoOriginalReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadPhotoOriginalReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadPhotoOriginalReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadPhotoOriginalReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReadPreavvisoReply struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -19097,20 +19261,37 @@ func (c *ClientWithResponses) ListPhotosWithResponse(ctx context.Context, cf CF,
 	return ParseListPhotosReply(rsp)
 }
 
-// ReadPhotoWithResponse A photo as the camera made it.
+// ReadPhotoWithResponse A copy of a photo, to be looked at.
 //
-// With what the camera wrote into it: place, time and make. It is evidence; the
-// look is in the history. Photos to be published need another copy.
+// Upright, and only pixels: not the place, time and make that cameras write into
+// files. The longest side has at most 1600 pixels (`page`) or 320 (`thumbnail`). The look is
+// in the history.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo} (the `ReadPhoto` operationId).
-func (c *ClientWithResponses) ReadPhotoWithResponse(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*ReadPhotoReply, error) {
-	rsp, err := c.ReadPhoto(ctx, cf, id, photo, reqEditors...)
+func (c *ClientWithResponses) ReadPhotoWithResponse(ctx context.Context, cf CF, id ID, photo ID, params *ReadPhotoParams, reqEditors ...RequestEditorFn) (*ReadPhotoReply, error) {
+	rsp, err := c.ReadPhoto(ctx, cf, id, photo, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseReadPhotoReply(rsp)
+}
+
+// ReadPhotoOriginalWithResponse A photo as the camera made it, as evidence.
+//
+// With what the camera wrote into it: place, time and make. That it was taken is in
+// the history.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/verbali/{id}/photos/{photo}/original (the `ReadPhotoOriginal` operationId).
+func (c *ClientWithResponses) ReadPhotoOriginalWithResponse(ctx context.Context, cf CF, id ID, photo ID, reqEditors ...RequestEditorFn) (*ReadPhotoOriginalReply, error) {
+	rsp, err := c.ReadPhotoOriginal(ctx, cf, id, photo, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadPhotoOriginalReply(rsp)
 }
 
 // ReadPreavvisoWithResponse The preavviso of a verbale, as it was printed on the spot.
@@ -21939,6 +22120,32 @@ func ParseReadPhotoReply(rsp *http.Response) (*ReadPhotoReply, error) {
 	}
 
 	response := &ReadPhotoReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadPhotoOriginalReply parses an HTTP response from a ReadPhotoOriginalWithResponse call
+func ParseReadPhotoOriginalReply(rsp *http.Response) (*ReadPhotoOriginalReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadPhotoOriginalReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

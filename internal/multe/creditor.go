@@ -39,6 +39,10 @@ type Creditor struct {
 	// set aside; 0 means [DefaultLease].
 	LeaseHours int `json:",omitzero"`
 
+	// PhotoMonths is how long the photos of a verbale are kept when it is paid or
+	// annulled; 0 means [DefaultPhotoMonths].
+	PhotoMonths int `json:",omitzero"`
+
 	// Portal is true for a creditor without a SOAP integration: nothing is sent,
 	// an operator carries lists to the portal and back as files.
 	Portal bool `json:",omitzero"`
@@ -193,6 +197,9 @@ func (c Creditor) Validate() error {
 	}
 	if h := c.LeaseHours; h != 0 && (h < MinLeaseHours || h > MaxLeaseHours) {
 		return bad("lease", "Un palmare può tenere i codici senza farsi sentire da 12 a 336 ore.")
+	}
+	if m := c.PhotoMonths; m < 0 || m > MaxPhotoMonths {
+		return bad("photos", "Le foto di un verbale chiuso si conservano da 1 a 120 mesi.")
 	}
 	for i, p := range c.Policies {
 		if p.From.IsZero() || i > 0 && c.Policies[i-1].From.Compare(p.From) >= 0 {

@@ -18,17 +18,20 @@ const (
 	PhotoKept      PhotoState = "kept"      // whole, and evidence of its verbale
 	PhotoRefused   PhotoState = "refused"   // its bytes were not what was declared; they are gone
 	PhotoDropped   PhotoState = "dropped"   // it, or its verbale, did not come in time; its bytes are gone
+	PhotoExpired   PhotoState = "expired"   // its verbale was closed long ago; its bytes are gone
 )
 
 type photoMove string
 
-// photoMoves is the life of a photo. Evidence that is kept never moves again.
+// photoMoves is the life of a photo. Evidence that is kept moves only when it is
+// none any more.
 var photoMoves = moves[PhotoState, photoMove]{
 	"add":    {from: []PhotoState{PhotoUploading}, to: PhotoUploading},
 	"wait":   {from: []PhotoState{PhotoUploading}, to: PhotoWaiting},
 	"keep":   {from: []PhotoState{PhotoUploading, PhotoWaiting}, to: PhotoKept},
 	"refuse": {from: []PhotoState{PhotoUploading}, to: PhotoRefused},
 	"drop":   {from: []PhotoState{PhotoUploading, PhotoWaiting}, to: PhotoDropped},
+	"expire": {from: []PhotoState{PhotoKept}, to: PhotoExpired},
 }
 
 // The bounds of a photo.
@@ -113,7 +116,9 @@ func (p Photo) Whole() bool { return p.Have == p.Size }
 func (p Photo) Open() bool { return p.State == PhotoUploading || p.State == PhotoWaiting }
 
 // Gone reports whether its bytes are not kept any more.
-func (p Photo) Gone() bool { return p.State == PhotoRefused || p.State == PhotoDropped }
+func (p Photo) Gone() bool {
+	return p.State == PhotoRefused || p.State == PhotoDropped || p.State == PhotoExpired
+}
 
 // Add appends data at offset and returns the photo and its new chunk. An offset
 // other than Have is a [fault.Conflict]: the answer tells the right one.
@@ -154,6 +159,30 @@ func (p Photo) Refuse(code string, at time.Time) (Photo, error) {
 
 // Drop gives up a photo that nobody needs any more. The caller empties the chunks.
 func (p Photo) Drop(at time.Time) (Photo, error) { return p.move("drop", at) }
+
+// Expire gives up a photo whose verbale has been closed for as long as its creditor
+// keeps photos. The caller empties the chunks.
+func (p Photo) Expire(at time.Time) (Photo, error) { return p.move("expire", at) }
+
+// How long photos are kept once a verbale is paid or annulled.
+const (
+	// DefaultPhotoMonths is five years: until then a fine could be asked for again, or
+	// its payment back (art. 209 CdS and art. 28 L. 689/1981: the claim ends after
+	// five years), and a photo may have to be shown.
+	DefaultPhotoMonths = 60
+	// MaxPhotoMonths is ten years, the longest a claim lasts (art. 2946 c.c.).
+	MaxPhotoMonths = 120
+)
+
+// PhotosUntil returns until when the creditor keeps the photos of what was closed at
+// an instant.
+func (c Creditor) PhotosUntil(closed time.Time) time.Time {
+	months := c.PhotoMonths
+	if months == 0 {
+		months = DefaultPhotoMonths
+	}
+	return closed.AddDate(0, months, 0)
+}
 
 // Empty returns the chunk without its bytes.
 func (c PhotoChunk) Empty() PhotoChunk {

@@ -41,11 +41,12 @@ func TestPhotoSheetValidate(t *testing.T) {
 
 // TestPhotoMoves pins every pair of state and move.
 func TestPhotoMoves(t *testing.T) {
-	const u, w, k, r, d = multe.PhotoUploading, multe.PhotoWaiting, multe.PhotoKept, multe.PhotoRefused, multe.PhotoDropped
+	const u, w, k, r, d, x = multe.PhotoUploading, multe.PhotoWaiting, multe.PhotoKept, multe.PhotoRefused, multe.PhotoDropped, multe.PhotoExpired
 	moves := map[string]func(multe.Photo) (multe.Photo, error){
 		"wait":   func(p multe.Photo) (multe.Photo, error) { return p.Wait(noon) },
 		"keep":   func(p multe.Photo) (multe.Photo, error) { return p.Keep(noon) },
 		"refuse": func(p multe.Photo) (multe.Photo, error) { return p.Refuse("photo.not_jpeg", noon) },
+		"expire": func(p multe.Photo) (multe.Photo, error) { return p.Expire(noon) },
 		"drop":   func(p multe.Photo) (multe.Photo, error) { return p.Drop(noon) },
 		"add": func(p multe.Photo) (multe.Photo, error) {
 			next, _, err := p.Add(0, make([]byte, 9000), noon)
@@ -53,10 +54,10 @@ func TestPhotoMoves(t *testing.T) {
 		},
 	}
 	want := map[string]map[multe.PhotoState]multe.PhotoState{
-		"add": {u: u}, "wait": {u: w}, "keep": {u: k, w: k}, "refuse": {u: r}, "drop": {u: d, w: d},
+		"add": {u: u}, "wait": {u: w}, "keep": {u: k, w: k}, "refuse": {u: r}, "drop": {u: d, w: d}, "expire": {k: x},
 	}
 	for name, move := range moves {
-		for _, from := range []multe.PhotoState{u, w, k, r, d} {
+		for _, from := range []multe.PhotoState{u, w, k, r, d, x} {
 			p := multe.DeclarePhoto("C", "D", sheet(9000), noon)
 			p.State = from
 			next, err := move(p)

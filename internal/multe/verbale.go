@@ -283,6 +283,9 @@ func (v Verbale) DueOnPosition(p PositionID, d Day) Cents {
 	return v.DueOn(d)
 }
 
+// Closed reports whether the verbale is paid or annulled.
+func (v Verbale) Closed() bool { return v.State == VerbaleSettled || v.State == VerbaleCancelled }
+
 // Causale is the payment description in force.
 func (v Verbale) Causale() Causale {
 	if v.Record != nil {

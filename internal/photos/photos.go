@@ -47,8 +47,9 @@ var details = map[string]string{
 
 // Photos keeps photos.
 type Photos struct {
-	store store.Store
-	now   func() time.Time
+	store  store.Store
+	now    func() time.Time
+	copies copies
 }
 
 // New returns a Photos.
@@ -134,7 +135,14 @@ func gone(p multe.Photo) error {
 	case multe.PhotoDropped:
 		return fault.New(fault.Conflict, "photo.dropped", "La foto è stata eliminata perché non completata, o senza verbale, entro 30 giorni.")
 	}
+	if p.State == multe.PhotoExpired {
+		return errExpired()
+	}
 	return nil
+}
+
+func errExpired() error {
+	return fault.New(fault.Conflict, "photo.expired", "La foto è stata cancellata: il verbale è chiuso da più tempo di quanto l'ente conserva le foto.")
 }
 
 // Add stores data, the bytes of a photo from offset on, and returns the photo: it
@@ -317,33 +325,19 @@ func (p *Photos) OfVerbale(ctx context.Context, c multe.CreditorID, id multe.Ver
 	return list, err
 }
 
-// Bytes returns a photo of a verbale as the camera made it, and leaves in the
-// history that actor looked at it.
+// Bytes returns a photo of a verbale as the camera made it: evidence, with all that
+// the camera wrote into it. That actor took it is in the history.
 func (p *Photos) Bytes(ctx context.Context, actor string, c multe.CreditorID, v multe.VerbaleID, id multe.PhotoID) (multe.Photo, []byte, error) {
-	at := multe.Instant(p.now())
-	var (
-		photo multe.Photo
-		file  []byte
-	)
-	err := p.store.Update(ctx, func(tx store.Tx) error {
-		verbale, err := findVerbale(tx, c, v)
-		if err != nil {
-			return err
-		}
-		if photo, err = find(tx, c, verbale.Device, id); err != nil {
-			return err
-		}
-		if photo.Verbale != v {
-			return errUnknown()
-		}
-		if photo.State != multe.PhotoKept && photo.State != multe.PhotoWaiting {
-			return fault.New(fault.Conflict, "photo.no_bytes", "La foto non è ancora arrivata per intero, oppure è stata rifiutata o eliminata.")
-		}
-		return book{tx, actor, at}.add("photo.seen", verbale, photo.State, photo)
-	})
+	photo, err := p.look(ctx, actor, "photo.taken", c, v, id)
 	if err != nil {
 		return photo, nil, err
 	}
+	file, err := p.file(ctx, photo)
+	return photo, file, err
+}
+
+// file reads the bytes of a photo, and checks them.
+func (p *Photos) file(ctx context.Context, photo multe.Photo) (file []byte, err error) {
 	err = p.store.View(ctx, func(r store.Reader) (err error) {
 		file, err = read(r, photo)
 		return err
@@ -351,11 +345,12 @@ func (p *Photos) Bytes(ctx context.Context, actor string, c multe.CreditorID, v 
 	if err == nil && multe.DigestOf(file) != photo.Digest {
 		err = fmt.Errorf("photo %s is not what was stored", photo.ID)
 	}
-	return photo, file, err
+	return file, err
 }
 
-// Sweep keeps the photos whose verbale has come, and drops those that nobody
-// completed in time.
+// Sweep keeps the photos whose verbale has come, drops those that nobody
+// completed in time, and takes the bytes out of those whose verbale was closed long
+// ago.
 func (p *Photos) Sweep(ctx context.Context) (more bool, err error) {
 	creditors, err := store.AllCreditors(ctx, p.store)
 	if err != nil {
@@ -363,7 +358,7 @@ func (p *Photos) Sweep(ctx context.Context) (more bool, err error) {
 	}
 	at, n := multe.Instant(p.now()), 0
 	for _, c := range creditors {
-		due, err := p.due(ctx, c.ID, at)
+		due, err := p.due(ctx, c, at)
 		if err != nil {
 			return false, err
 		}
@@ -379,11 +374,51 @@ func (p *Photos) Sweep(ctx context.Context) (more bool, err error) {
 	return false, nil
 }
 
+// expired lists the photos of a creditor whose verbale was closed too long ago, at
+// most a round of them. Photos come in the order in which they were declared, so
+// those that cannot be old enough are not looked at.
+func expired(r store.Reader, c multe.Creditor, at time.Time) ([]multe.Photo, error) {
+	var list []multe.Photo
+	for after := (multe.Photo{}); len(list) < sweepRound; {
+		page, err := r.PhotosIn(c.ID, multe.PhotoKept, after, store.MaxPage)
+		for _, photo := range page {
+			if c.PhotosUntil(photo.Declared).After(at) {
+				return list, err
+			}
+			v, err := verbaleOf(r, c.ID, photo.Device, photo.Verbale)
+			if err != nil {
+				return nil, err
+			}
+			if overdue(c, v, photo, at) {
+				list = append(list, photo)
+			}
+			after = photo
+		}
+		if err != nil || len(page) < store.MaxPage {
+			return list, err
+		}
+	}
+	return list, nil
+}
+
+// overdue reports whether a photo has been kept as long as the creditor wants since
+// its verbale was paid or annulled and nothing about either changed.
+func overdue(c multe.Creditor, v multe.Verbale, p multe.Photo, at time.Time) bool {
+	last := p.Changed
+	if v.Changed.After(last) {
+		last = v.Changed
+	}
+	return v.Closed() && !c.PhotosUntil(last).After(at)
+}
+
 // due lists the open photos of a creditor that something is to be done about.
-func (p *Photos) due(ctx context.Context, c multe.CreditorID, at time.Time) ([]multe.Photo, error) {
+func (p *Photos) due(ctx context.Context, creditor multe.Creditor, at time.Time) ([]multe.Photo, error) {
 	var due []multe.Photo
-	err := p.store.View(ctx, func(r store.Reader) error {
-		due = nil
+	c := creditor.ID
+	err := p.store.View(ctx, func(r store.Reader) (err error) {
+		if due, err = expired(r, creditor, at); err != nil {
+			return err
+		}
 		for _, state := range []multe.PhotoState{multe.PhotoUploading, multe.PhotoWaiting} {
 			err := store.Each(func(after multe.Photo) ([]multe.Photo, error) { return r.PhotosIn(c, state, after, store.MaxPage) },
 				func(p multe.Photo) multe.Photo { return p },
@@ -419,6 +454,17 @@ func (p *Photos) sweep(ctx context.Context, photo multe.Photo, at time.Time) err
 		}
 		var next multe.Photo
 		switch {
+		case was.State == multe.PhotoKept:
+			c, err := tx.Creditor(was.Creditor)
+			if err != nil || !overdue(c, v, was, at) {
+				return err
+			}
+			if next, err = was.Expire(at); err != nil {
+				return err
+			}
+			if err := empty(tx, was); err != nil {
+				return err
+			}
 		case was.State == multe.PhotoWaiting && v.Slip.ID != "":
 			next, err = was.Keep(at)
 		default:

@@ -163,7 +163,7 @@ func TestUploadOverCrashes(t *testing.T) {
 		}
 		return err
 	})
-	if want := "[device:d1 photo.declared device:d1 photo.kept operator:o photo.seen]"; err != nil || fmt.Sprint(history) != want {
+	if want := "[device:d1 photo.declared device:d1 photo.kept operator:o photo.taken]"; err != nil || fmt.Sprint(history) != want {
 		t.Errorf("history = %v, %v; want %s", history, err, want)
 	}
 }

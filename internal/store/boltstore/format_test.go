@@ -77,8 +77,8 @@ func TestStoredFormIsPinned(t *testing.T) {
 
 	// Fields that came later are left out where they say nothing, so that what was
 	// stored before them is unchanged.
-	pin(t, `{"ID":"C","Name":"","Settore":"","Info":"","CBILL":"","CodiceVersamento":"","Postal":null,"PoolLow":0,"PoolTarget":0,"ValidityDays":90,"UndoMinutes":15,"LeaseHours":48,"Portal":true,"Policies":[],"Version":3,"Changed":`+when+`}`,
-		multe.Creditor{ID: "C", ValidityDays: 90, UndoMinutes: 15, LeaseHours: 48, Portal: true, Policies: []multe.Policy{}, Version: 3, Changed: at})
+	pin(t, `{"ID":"C","Name":"","Settore":"","Info":"","CBILL":"","CodiceVersamento":"","Postal":null,"PoolLow":0,"PoolTarget":0,"ValidityDays":90,"UndoMinutes":15,"LeaseHours":48,"PhotoMonths":24,"Portal":true,"Policies":[],"Version":3,"Changed":`+when+`}`,
+		multe.Creditor{ID: "C", ValidityDays: 90, UndoMinutes: 15, LeaseHours: 48, PhotoMonths: 24, Portal: true, Policies: []multe.Policy{}, Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Position":"P","Number":"","State":"orphaned","Device":"","Lease":"","Verbale":"","Reason":"161","UpstreamCents":0,"UpstreamDebtor":false,"UpstreamEnd":"2026-12-31","UpstreamID":"U","Version":3,"Changed":`+when+`}`,
 		multe.Code{Creditor: "C", Position: "P", State: multe.CodeOrphaned, Reason: "161", UpstreamEnd: multe.Day{Year: 2026, Month: 12, Day: 31}, UpstreamID: "U", Version: 3, Changed: at})
 	pin(t, `{"Creditor":"C","Device":"D","Slip":{"ID":"V","Position":"P","Number":"301000000000004992","Reference":"R","Plate":"AB123CD","Nation":"IT","Vehicle":"W","Place":"L","Violation":{"Norm":"N","Conduct":"F"},"Warden":"M","IssuedAt":`+when+`,"Offline":true,"Steps":[],"Full":{"Position":"Q","Number":"301000000000004992"}},"Digest":"`+dHex+`","ReceivedAt":`+when+`,"State":"cancelled","Record":null,"Reissued":"Z","Reason":"W","Version":3,"Changed":`+when+`}`,

@@ -137,7 +137,7 @@ func kinds(c multe.CreditorID) []kind {
 			return multe.Creditor{
 				ID: c, Name: "Comune di Torìno", Settore: "Polizia locale", Info: "tel. 011", CBILL: "ABCDE", CodiceVersamento: "ZZ01",
 				Postal:  &multe.PostalAccount{Number: "123456", Holder: "Comune", Authorization: "AUT. DB/1"},
-				PoolLow: 10, PoolTarget: 100, ValidityDays: 90, UndoMinutes: 15, LeaseHours: 48, Portal: true, Changed: noon,
+				PoolLow: 10, PoolTarget: 100, ValidityDays: 90, UndoMinutes: 15, LeaseHours: 48, PhotoMonths: 24, Portal: true, Changed: noon,
 				Policies: []multe.Policy{{From: multe.Day{Year: 2026, Month: 1, Day: 1}, Debtor: multe.DebtorRegister, Amount: multe.AmountOneCode}},
 			}
 		}, func(r *multe.Creditor) *uint64 { return &r.Version }, store.Tx.PutCreditor,
