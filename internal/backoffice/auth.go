@@ -39,6 +39,7 @@ func (s *server) authRoutes() []route {
 // signInForm is what the login page shows.
 type signInForm struct {
 	Ended   string // why the last session ended, "" if it did not
+	Lost    string // what was sent after it had ended and is not saved
 	Problem string
 	Login   string
 	Next    string
@@ -49,6 +50,7 @@ type signInForm struct {
 var endings = map[string]string{
 	"idle":     "La sessione è stata chiusa dopo 30 minuti senza attività. Dopo l'accesso si torna alla pagina di prima.",
 	"too_long": "La sessione è stata chiusa perché durava da 12 ore. Dopo l'accesso si torna alla pagina di prima.",
+	"closed":   "La sessione non è più aperta: è stata chiusa da un'altra postazione o dall'amministratore. Dopo l'accesso si torna alla pagina di prima.",
 }
 
 func (s *server) signInPage(c *gin.Context) {
@@ -57,7 +59,7 @@ func (s *server) signInPage(c *gin.Context) {
 		see(c, next)
 		return
 	}
-	s.render(c, http.StatusOK, "login.html", signInForm{Ended: endings[c.Query("fine")], Next: next, OIDC: s.provider != nil})
+	s.render(c, http.StatusOK, "login.html", signInForm{Ended: endings[c.Query("fine")], Lost: lost(c.Query("perso")), Next: next, OIDC: s.provider != nil})
 }
 
 func (s *server) signIn(c *gin.Context) {

@@ -262,7 +262,7 @@ func TestDisabledIsOutAtTheProviderToo(t *testing.T) {
 	if _, err := o.access.Disable(t.Context(), "admin", torino, who.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/").want(t, http.StatusSeeOther, pathSignIn)
+	b.get("/").want(t, http.StatusSeeOther, pathSignIn+"?fine=closed")
 	if p := b.get(back(l.begin(t, b, "/"))); p.status != http.StatusForbidden {
 		t.Errorf("a disabled person: %d", p.status)
 	}

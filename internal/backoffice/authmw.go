@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"preavviso/internal/access"
 	"preavviso/internal/fault"
+	"preavviso/internal/multe"
 )
 
 // What every answer says. Nothing may be loaded from elsewhere, nothing is inline,
@@ -82,6 +84,9 @@ func (s *server) admit(r route) gin.HandlerFunc {
 			see(c, pathTOTP)
 		case r.need != signedIn && !w.May(r.need):
 			s.fail(c, fault.New(fault.Forbidden, "role.may_not", "Il suo ruolo non permette questa operazione. Se serve, chiedere a un responsabile o all'amministratore."))
+		case !safeMethod(c.Request.Method):
+			s.expect(c, r, w)
+			s.once(c, w)
 		}
 	}
 }
@@ -103,6 +108,37 @@ func (s *server) ownForm(c *gin.Context, w access.Who) bool {
 	}
 	s.fail(c, fault.New(fault.Conflict, "request.old_form", "Il modulo era stato aperto in una sessione precedente e non è stato inviato. Tornare indietro, ricaricare la pagina e riprovare: nulla è stato modificato."))
 	return false
+}
+
+// versioned are the records whose pages carry the version that was shown, by the
+// first part of the path of their forms.
+var versioned = map[string]string{"verbale": "verbali", "dispositivi": "devices"}
+
+// expect hands the version that a form was drawn from on to where the change is
+// made: who goes back in the browser must not change what somebody else changed.
+func (s *server) expect(c *gin.Context, r route, w access.Who) {
+	version, err := strconv.ParseUint(c.PostForm("versione"), 10, 64)
+	first, _, _ := strings.Cut(r.path[1:], "/")
+	if kind, ok := versioned[first]; ok && err == nil {
+		c.Request = c.Request.WithContext(multe.WithExpected(c.Request.Context(), multe.Expected{Creditor: w.Creditor, Kind: kind, ID: c.Param("id"), Version: version}))
+	}
+}
+
+// once refuses a form that adds something and was sent before: a second click, or
+// a page loaded again. What was refused may be sent again.
+func (s *server) once(c *gin.Context, w access.Who) {
+	if c.PostForm("richiesta") == "" {
+		return
+	}
+	key := multe.DigestOf([]byte(string(w.Creditor) + "/" + string(w.Operator) + c.Request.URL.Path + "?" + c.Request.PostForm.Encode()))
+	if !s.desk.sent.claim(key) {
+		s.fail(c, fault.New(fault.Conflict, "request.sent_already", "Questo modulo era già stato inviato ed è stato eseguito una volta sola: guardare il risultato nella pagina da cui si era partiti. Per farne un altro, aprire di nuovo la pagina."))
+		return
+	}
+	c.Next()
+	if c.Writer.Status() >= http.StatusBadRequest {
+		s.desk.sent.release(key)
+	}
 }
 
 func parseForm(c *gin.Context) error {
@@ -128,14 +164,25 @@ func (s *server) signInFirst(c *gin.Context, err error) {
 		s.fail(c, err)
 		return
 	}
+	_, err = c.Request.Cookie(s.cookieName())
+	held := err == nil // it had a session, which is no more
 	s.clearCookie(c)
 	to := pathSignIn
 	q := url.Values{}
 	if f.Code != "session.none" {
 		q.Set("fine", strings.TrimPrefix(f.Code, "session."))
+	} else if held {
+		q.Set("fine", "closed")
 	}
-	if c.Request.Method == http.MethodGet && c.Request.URL.RequestURI() != "/" && c.GetHeader("HX-Request") == "" {
-		q.Set("da", c.Request.URL.RequestURI())
+	back := c.Request.URL.RequestURI()
+	if c.Request.Method != http.MethodGet {
+		back = s.pageOf(c.FullPath(), c.Request.URL.Path)
+		if c.FullPath() != "/esci" {
+			q.Set("perso", c.FullPath())
+		}
+	}
+	if back != "/" && c.GetHeader("HX-Request") == "" {
+		q.Set("da", back)
 	}
 	if len(q) > 0 {
 		to += "?" + q.Encode()
@@ -146,6 +193,47 @@ func (s *server) signInFirst(c *gin.Context, err error) {
 		return
 	}
 	see(c, to)
+}
+
+// pageOf returns the page that a form stands on: the nearest above where it goes to.
+func (s *server) pageOf(pattern, path string) string {
+	for pattern != "" {
+		if s.gets[pattern] {
+			return path
+		}
+		pattern, path = pattern[:strings.LastIndexByte(pattern, '/')], path[:max(0, strings.LastIndexByte(path, '/'))]
+	}
+	return "/"
+}
+
+// lostForms are what is not saved if a session ends before a form is sent.
+var lostForms = map[string]string{
+	"/verbale/:id/registra":        "la registrazione del verbale",
+	"/verbale/:id/annulla":         "l'annullamento del verbale",
+	"/verbale/:id/approva":         "l'approvazione dell'annullamento",
+	"/verbale/:id/ripensa":         "il ritiro dell'annullamento",
+	"/codici/:position/annulla":    "l'annullamento del codice",
+	"/codici/:position/ripristina": "il ripristino del codice",
+	"/dispositivi":                 "il nuovo palmare",
+	"/dispositivi/:id/invito":      "il nuovo codice di attivazione",
+	"/dispositivi/:id/revoca":      "la revoca del palmare",
+	"/oggi/prendi":                 "la presa in carico della segnalazione",
+	"/oggi/chiudi":                 "la chiusura della segnalazione, con la sua nota",
+	"/messaggi/:id/rielabora":      "la rielaborazione del messaggio",
+	"/verbali/cerca":               "la ricerca",
+	"/codici/cerca":                "la ricerca",
+	pathPassword:                   "la nuova password",
+}
+
+// lost tells what was not saved, by the pattern of its route.
+func lost(pattern string) string {
+	if pattern == "" {
+		return ""
+	}
+	if w, ok := lostForms[pattern]; ok {
+		return w
+	}
+	return "quello che era stato appena inviato"
 }
 
 // maxNext bounds an address to go back to: none of ours is longer.

@@ -49,7 +49,8 @@ type server struct {
 	pages  *template.Template
 	desk   *desk
 	cross  *http.CrossOriginProtection
-	secure bool // browsers reach us by TLS
+	secure bool            // browsers reach us by TLS
+	gets   map[string]bool // the patterns of pages
 
 	provider *provider // nil where there is no OIDC
 }
@@ -122,7 +123,9 @@ func (s *server) engine() (http.Handler, error) {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	e.Use(s.recovered, s.headers, s.sameOrigin)
+	s.gets = map[string]bool{}
 	for _, r := range s.routes() {
+		s.gets[r.path] = s.gets[r.path] || r.method == http.MethodGet
 		e.Handle(r.method, r.path, s.admit(r), r.handler)
 	}
 	e.NoRoute(func(c *gin.Context) { s.fail(c, errNoPage()) })
@@ -138,6 +141,7 @@ func errNoPage() error {
 type view struct {
 	Who  access.Who // the zero Who on public pages
 	CSRF string     // {{template "csrf" .}} puts it into a form
+	Once string     // {{template "once" .}} does, where sending it twice would add two
 	Path string
 	Data any // of the page; templates know no types
 
@@ -152,6 +156,10 @@ func (s *server) render(c *gin.Context, status int, name string, data any) {
 	w := who(c)
 	v := view{Who: w, CSRF: w.CSRF, Path: c.Request.URL.Path, Data: data}
 	s.frame(c, &v)
+	var err error
+	if v.Once, err = multe.NewID(s.Now(), s.Random); err != nil {
+		s.Log.ErrorContext(c.Request.Context(), "naming a form", "err", err)
+	}
 	var b bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&b, name, v); err != nil {
 		s.Log.ErrorContext(c.Request.Context(), "drawing a page", "page", name, "err", err)

@@ -113,6 +113,7 @@ type desk struct {
 	icons    icons
 	searches *searches
 	streams  *streams
+	sent     *sent
 
 	mu     sync.Mutex
 	trends map[multe.CreditorID]trend
@@ -127,7 +128,7 @@ func newDesk(cfg Config) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desk{static: st, icons: ic, searches: newSearches(cfg.Now, cfg.Random), streams: newStreams(), trends: map[multe.CreditorID]trend{}}, nil
+	return &desk{static: st, icons: ic, searches: newSearches(cfg.Now, cfg.Random), streams: newStreams(), sent: newSent(cfg.Now), trends: map[multe.CreditorID]trend{}}, nil
 }
 
 // functions are what templates can call.

@@ -76,6 +76,7 @@ type devicePage struct {
 	Problem  string
 	Exposed  []codeRow
 	InviteBy time.Time
+	Version  uint64
 }
 
 // invite is an enrolment code on the screen, shown once.
@@ -138,7 +139,7 @@ func (s *server) showDevice(c *gin.Context, status int, id multe.DeviceID, inv *
 			return err
 		}
 		p.deviceRow = deviceRow{d.ID, d.Name, deviceSign(d.State), n[multe.CodeAssigned], n[multe.CodeQuarantined], d.Changed}
-		p.State, p.Bearer, p.InviteBy = d.State, d.Bearer, d.InviteBy
+		p.State, p.Bearer, p.InviteBy, p.Version = d.State, d.Bearer, d.InviteBy, d.Version
 		if d.Key != "" {
 			p.Key = d.Key.ID().String()[:16]
 		}

@@ -189,6 +189,10 @@ func (s *server) record(c *gin.Context) {
 	if err == nil {
 		_, _, err = s.Verbali.Record(c.Request.Context(), w.Actor(), w.Creditor, id, rec)
 	}
+	if code := fault.Of(err).Code; err != nil && (code == "record.changed" || code == "verbale.already_recorded") {
+		s.showVerbale(c, http.StatusConflict, "", fault.Of(err).Detail+" Qui c'è com'è adesso; ciò che era scritto nel modulo non è stato registrato.")
+		return
+	}
 	if err != nil {
 		if problems, ok := s.problemsOf(c, err, recordFields); ok {
 			s.showRecord(c, statuses[fault.Of(err).Kind], v, kind, problems)

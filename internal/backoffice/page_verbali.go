@@ -259,6 +259,7 @@ type slipView struct {
 	Due       string
 	Masked    bool
 	Device    multe.DeviceID
+	Version   uint64
 }
 
 type stepRow struct {
@@ -279,7 +280,7 @@ type receiptRow struct {
 func slip(v multe.Verbale, w access.Who, day multe.Day) slipView {
 	p := slipView{ID: v.Slip.ID, Reference: v.Slip.ReferenceOrCode(), Plate: w.Plate(v.Slip.Plate), Nation: v.Slip.Nation, Vehicle: v.Slip.Vehicle, Place: v.Slip.Place,
 		Norm: v.Slip.Violation.Norm, Conduct: v.Slip.Violation.Conduct, Warden: v.Slip.Warden, Issued: v.Slip.IssuedAt, Received: v.ReceivedAt,
-		Offline: v.Slip.Offline, Due: euro(v.DueOn(day)), Masked: !w.May(multe.MaySeePersonal), Device: v.Device}
+		Offline: v.Slip.Offline, Due: euro(v.DueOn(day)), Masked: !w.May(multe.MaySeePersonal), Device: v.Device, Version: v.Version}
 	current := false
 	for i, st := range v.Slip.Steps {
 		row := stepRow{Amount: euro(st.Cents), Until: "fino al " + st.LastDay.Italian()}
