@@ -1021,6 +1021,30 @@ type AppealRequest struct {
 // AppealRequestAuthority defines model for AppealRequest.Authority.
 type AppealRequestAuthority string
 
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Action string    `json:"action"`
+	Actor  string    `json:"actor"`
+	At     time.Time `json:"at"`
+
+	// Code The platform's code, if it decided.
+	Code     string `json:"code,omitempty,omitzero"`
+	From     string `json:"from,omitempty,omitzero"`
+	Position string `json:"position,omitempty,omitzero"`
+	Seq      int64  `json:"seq"`
+	Subject  string `json:"subject,omitempty,omitzero"`
+
+	// Text Italian, to be shown.
+	Text string `json:"text"`
+	To   string `json:"to,omitempty,omitzero"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+	Next    int64        `json:"next,omitempty,omitzero"`
+}
+
 // Cancellation An annulment that was done, or that waits for a second person while the state is another.
 type Cancellation struct {
 	// Approved Who said yes.
@@ -1604,6 +1628,27 @@ type Invitation struct {
 	QrSvg string `json:"qr_svg,omitempty,omitzero"`
 }
 
+// ItemOutcome defines model for ItemOutcome.
+type ItemOutcome struct {
+	// Code Why it is not done, as the code of an error.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail The same in Italian, to be shown.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// N Place in the request, from 1.
+	N int `json:"n"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position,omitempty,omitzero"`
+
+	// Status Of HTTP, as if the item had come alone: 200 is done, 503 is worth another try.
+	Status int `json:"status"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
 // KnownOperator defines model for KnownOperator.
 type KnownOperator struct {
 	Changed  time.Time `json:"changed"`
@@ -1872,6 +1917,21 @@ type NotificationRequest struct {
 	How NotificationHow `json:"how"`
 }
 
+// NotifyMany defines model for NotifyMany.
+type NotifyMany struct {
+	Items []NotifyOne `json:"items"`
+}
+
+// NotifyOne Either verbale or register.
+type NotifyOne struct {
+	Day      multe.Day       `json:"day"`
+	How      NotificationHow `json:"how"`
+	Register string          `json:"register,omitempty,omitzero"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
 // Operator defines model for Operator.
 type Operator struct {
 	// Id 32 lower-case hex digits.
@@ -1884,6 +1944,14 @@ type Operator struct {
 type OperatorPage struct {
 	Next      string          `json:"next,omitempty,omitzero"`
 	Operators []KnownOperator `json:"operators"`
+}
+
+// Outcomes defines model for Outcomes.
+type Outcomes struct {
+	// Done How many are now as was asked, the repeated ones too.
+	Done   int           `json:"done"`
+	Failed int           `json:"failed"`
+	Items  []ItemOutcome `json:"items"`
 }
 
 // Owner As in a debtor; a foreigner may lack a codice fiscale.
@@ -2302,6 +2370,22 @@ type Record struct {
 // RecordPolicy defines model for Record.Policy.
 type RecordPolicy string
 
+// RecordMany defines model for RecordMany.
+type RecordMany struct {
+	Items []RecordOne `json:"items"`
+}
+
+// RecordOne defines model for RecordOne.
+type RecordOne struct {
+	// Record With cents alone that is due for ever. With violation or fine the amount follows
+	// the law: cents is then what is asked until the notification, and without it the
+	// reduced amount with the costs.
+	Record RecordRequest `json:"record"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale"`
+}
+
 // RecordRequest With cents alone that is due for ever. With violation or fine the amount follows
 // the law: cents is then what is asked until the notification, and without it the
 // reduced amount with the costs.
@@ -2546,6 +2630,30 @@ type VerbalePage struct {
 	Verbali []Verbale `json:"verbali"`
 }
 
+// VerbaleSearch defines model for VerbaleSearch.
+type VerbaleSearch struct {
+	// After 32 lower-case hex digits.
+	After ID `json:"after,omitempty,omitzero"`
+
+	// IssuedFrom The first day of the violation.
+	IssuedFrom multe.Day `json:"issued_from,omitempty,omitzero"`
+
+	// IssuedTo The last.
+	IssuedTo multe.Day `json:"issued_to,omitempty,omitzero"`
+	Limit    int       `json:"limit,omitempty,omitzero"`
+
+	// Plate Spaces and case do not matter.
+	Plate    string       `json:"plate,omitempty,omitzero"`
+	Register string       `json:"register,omitempty,omitzero"`
+	State    VerbaleState `json:"state,omitempty,omitzero"`
+
+	// Unpaid Neither paid in full nor annulled.
+	Unpaid bool `json:"unpaid,omitempty,omitzero"`
+
+	// Unrecorded Issued and not yet in the register.
+	Unrecorded bool `json:"unrecorded,omitempty,omitzero"`
+}
+
 // VerbaleState defines model for VerbaleState.
 type VerbaleState string
 
@@ -2555,6 +2663,15 @@ type Violation struct {
 	Code    string `json:"code,omitempty,omitzero"`
 	Conduct string `json:"conduct"`
 	Norm    string `json:"norm"`
+}
+
+// VoidMany defines model for VoidMany.
+type VoidMany struct {
+	// Codes Codici avviso (18 digits) or positions (32 hex digits).
+	Codes []string `json:"codes"`
+
+	// Reason Goes to PiemontePAY as Motivazione; it must name nobody.
+	Reason string `json:"reason"`
 }
 
 // Webhook defines model for Webhook.
@@ -2632,6 +2749,9 @@ type DPI = int
 // DiscrepancyID defines model for DiscrepancyID.
 type DiscrepancyID = string
 
+// DiscrepancyKind defines model for DiscrepancyKind.
+type DiscrepancyKind = string
+
 // DocumentKind defines model for DocumentKind.
 type DocumentKind = string
 
@@ -2706,6 +2826,32 @@ type ReadAccountingParams struct {
 	To To `form:"to" json:"to"`
 }
 
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Actor As in the entries: `operator:` and an id, `device:` and an id, `admin`, `loop:` and a name.
+	Actor string `form:"actor,omitempty" json:"actor,omitempty,omitzero"`
+
+	// Action One action, or a family of them with its dot: `verbale.` are all that begin so.
+	Action string `form:"action,omitempty" json:"action,omitempty,omitzero"`
+
+	// From The first day, in Europe/Rome.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To The last day.
+	To string `form:"to,omitempty" json:"to,omitempty,omitzero"`
+
+	// After The `next` of the page before.
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// VoidCodesParams defines parameters for VoidCodes.
+type VoidCodesParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // UndoVoidParams defines parameters for UndoVoid.
 type UndoVoidParams struct {
 	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
@@ -2762,6 +2908,9 @@ type InviteDeviceParams struct {
 type ListDiscrepanciesParams struct {
 	// Open False lists the closed ones.
 	Open *Open `form:"open,omitempty" json:"open,omitempty"`
+
+	// Kind Only those of a kind, as in a list.
+	Kind DiscrepancyKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
 
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
@@ -2975,6 +3124,12 @@ type ImportOwnersParams struct {
 type ListPaymentsParams struct {
 	// After The `next` of the page before; it means nothing to a client.
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// From The first day on which we heard of it, in Europe/Rome.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To The last day.
+	To    string `form:"to,omitempty" json:"to,omitempty,omitzero"`
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
@@ -3058,6 +3213,20 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// NotifyVerbaliParams defines parameters for NotifyVerbali.
+type NotifyVerbaliParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// RecordVerbaliParams defines parameters for RecordVerbali.
+type RecordVerbaliParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // AppealVerbaleParams defines parameters for AppealVerbale.
@@ -3230,6 +3399,9 @@ type ListInstallationDiscrepanciesParams struct {
 	// Open False lists the closed ones.
 	Open *Open `form:"open,omitempty" json:"open,omitempty"`
 
+	// Kind Only those of a kind, as in a list.
+	Kind DiscrepancyKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -3273,6 +3445,9 @@ type AddCreditorJSONRequestBody = NewCreditor
 // ChangeCreditorJSONRequestBody defines body for ChangeCreditor for application/json ContentType.
 type ChangeCreditorJSONRequestBody = NewCreditor
 
+// VoidCodesJSONRequestBody defines body for VoidCodes for application/json ContentType.
+type VoidCodesJSONRequestBody = VoidMany
+
 // VoidCodeJSONRequestBody defines body for VoidCode for application/json ContentType.
 type VoidCodeJSONRequestBody = Reason
 
@@ -3308,6 +3483,15 @@ type StartPrintJobJSONRequestBody = NewPrintJob
 
 // RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
 type RecordRefundJSONRequestBody = NewRefund
+
+// NotifyVerbaliJSONRequestBody defines body for NotifyVerbali for application/json ContentType.
+type NotifyVerbaliJSONRequestBody = NotifyMany
+
+// RecordVerbaliJSONRequestBody defines body for RecordVerbali for application/json ContentType.
+type RecordVerbaliJSONRequestBody = RecordMany
+
+// SearchVerbaliJSONRequestBody defines body for SearchVerbali for application/json ContentType.
+type SearchVerbaliJSONRequestBody = VerbaleSearch
 
 // AppealVerbaleJSONRequestBody defines body for AppealVerbale for application/json ContentType.
 type AppealVerbaleJSONRequestBody = AppealRequest
@@ -3359,6 +3543,12 @@ type ServerInterface interface {
 	// ReadAccounting What was paid in a period, with where the money is. Holds no personal data.
 	// (GET /v1/creditors/{cf}/accounting.json)
 	ReadAccounting(c *gin.Context, cf CF, params ReadAccountingParams)
+	// ListAudit Who did what, and who looked at personal data, in order.
+	// (GET /v1/creditors/{cf}/audit)
+	ListAudit(c *gin.Context, cf CF, params ListAuditParams)
+	// VoidCodes Give up many codes that are on no slip.
+	// (POST /v1/creditors/{cf}/codes/void)
+	VoidCodes(c *gin.Context, cf CF, params VoidCodesParams)
 	// ReadCode A code, by codice avviso or by position.
 	// (GET /v1/creditors/{cf}/codes/{code})
 	ReadCode(c *gin.Context, cf CF, code AvvisoOrPosition)
@@ -3521,6 +3711,15 @@ type ServerInterface interface {
 	// ListVerbali The verbali of the creditor, by id.
 	// (GET /v1/creditors/{cf}/verbali)
 	ListVerbali(c *gin.Context, cf CF, params ListVerbaliParams)
+	// NotifyVerbali Record many notifications, as the file of the post office tells them.
+	// (POST /v1/creditors/{cf}/verbali/notifications)
+	NotifyVerbali(c *gin.Context, cf CF, params NotifyVerbaliParams)
+	// RecordVerbali Record many verbali, each as if it came alone.
+	// (POST /v1/creditors/{cf}/verbali/records)
+	RecordVerbali(c *gin.Context, cf CF, params RecordVerbaliParams)
+	// SearchVerbali Find verbali by plate, register number, state or day.
+	// (POST /v1/creditors/{cf}/verbali/search)
+	SearchVerbali(c *gin.Context, cf CF)
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(c *gin.Context, cf CF, id ID)
@@ -3900,6 +4099,131 @@ func (siw *ServerInterfaceWrapper) ReadAccounting(c *gin.Context) {
 	}
 
 	siw.Handler.ReadAccounting(c, cf, params)
+}
+
+// ListAudit operation middleware
+func (siw *ServerInterfaceWrapper) ListAudit(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", c.Request.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter actor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAudit(c, cf, params)
+}
+
+// VoidCodes operation middleware
+func (siw *ServerInterfaceWrapper) VoidCodes(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCodesParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VoidCodes(c, cf, params)
 }
 
 // ReadCode operation middleware
@@ -4388,6 +4712,14 @@ func (siw *ServerInterfaceWrapper) ListDiscrepancies(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "open", c.Request.URL.Query(), &params.Open, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter open: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
 		return
 	}
 
@@ -6013,6 +6345,22 @@ func (siw *ServerInterfaceWrapper) ListPayments(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -6716,6 +7064,129 @@ func (siw *ServerInterfaceWrapper) ListVerbali(c *gin.Context) {
 	}
 
 	siw.Handler.ListVerbali(c, cf, params)
+}
+
+// NotifyVerbali operation middleware
+func (siw *ServerInterfaceWrapper) NotifyVerbali(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params NotifyVerbaliParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.NotifyVerbali(c, cf, params)
+}
+
+// RecordVerbali operation middleware
+func (siw *ServerInterfaceWrapper) RecordVerbali(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordVerbaliParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecordVerbali(c, cf, params)
+}
+
+// SearchVerbali operation middleware
+func (siw *ServerInterfaceWrapper) SearchVerbali(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "cf" -------------
+	var cf CF
+
+	err = runtime.BindStyledParameterWithOptions("simple", "cf", c.Param("cf"), &cf, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cf: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchVerbali(c, cf)
 }
 
 // ReadVerbale operation middleware
@@ -8309,6 +8780,14 @@ func (siw *ServerInterfaceWrapper) ListInstallationDiscrepancies(c *gin.Context)
 		return
 	}
 
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	// ------------- Optional query parameter "after" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -8614,6 +9093,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/creditors/:cf/devices/:id/invites", wrapper.InviteDevice)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/stock", wrapper.ReadStock)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali", wrapper.ListVerbali)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/search", wrapper.SearchVerbali)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/records", wrapper.RecordVerbali)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/verbali/notifications", wrapper.NotifyVerbali)
+	router.POST(options.BaseURL+"/v1/creditors/:cf/codes/void", wrapper.VoidCodes)
+	router.GET(options.BaseURL+"/v1/creditors/:cf/audit", wrapper.ListAudit)
 	router.GET(options.BaseURL+"/v1/creditors/:cf/verbali/:id", wrapper.ReadVerbale)
 	router.PUT(options.BaseURL+"/v1/creditors/:cf/verbali/:id/record", wrapper.RecordVerbale)
 	router.DELETE(options.BaseURL+"/v1/creditors/:cf/verbali/:id/cancellation", wrapper.UndoCancellation)
@@ -8936,6 +9420,87 @@ type ReadAccountingdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReadAccountingdefaultApplicationProblemPlusJSONResponse) VisitReadAccountingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params ListAuditParams
+}
+
+type ListAuditResponseObject interface {
+	VisitListAuditResponse(w http.ResponseWriter) error
+}
+
+type ListAudit200JSONResponse AuditPage
+
+func (response ListAudit200JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCodesRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params VoidCodesParams
+	Body   *VoidCodesJSONRequestBody
+}
+
+type VoidCodesResponseObject interface {
+	VisitVoidCodesResponse(w http.ResponseWriter) error
+}
+
+type VoidCodes200JSONResponse Outcomes
+
+func (response VoidCodes200JSONResponse) VisitVoidCodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCodesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCodesdefaultApplicationProblemPlusJSONResponse) VisitVoidCodesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11235,6 +11800,128 @@ func (response ListVerbalidefaultApplicationProblemPlusJSONResponse) VisitListVe
 	return err
 }
 
+type NotifyVerbaliRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params NotifyVerbaliParams
+	Body   *NotifyVerbaliJSONRequestBody
+}
+
+type NotifyVerbaliResponseObject interface {
+	VisitNotifyVerbaliResponse(w http.ResponseWriter) error
+}
+
+type NotifyVerbali200JSONResponse Outcomes
+
+func (response NotifyVerbali200JSONResponse) VisitNotifyVerbaliResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NotifyVerbalidefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response NotifyVerbalidefaultApplicationProblemPlusJSONResponse) VisitNotifyVerbaliResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordVerbaliRequestObject struct {
+	Cf     CF `json:"cf"`
+	Params RecordVerbaliParams
+	Body   *RecordVerbaliJSONRequestBody
+}
+
+type RecordVerbaliResponseObject interface {
+	VisitRecordVerbaliResponse(w http.ResponseWriter) error
+}
+
+type RecordVerbali200JSONResponse Outcomes
+
+func (response RecordVerbali200JSONResponse) VisitRecordVerbaliResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordVerbalidefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordVerbalidefaultApplicationProblemPlusJSONResponse) VisitRecordVerbaliResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchVerbaliRequestObject struct {
+	Cf   CF `json:"cf"`
+	Body *SearchVerbaliJSONRequestBody
+}
+
+type SearchVerbaliResponseObject interface {
+	VisitSearchVerbaliResponse(w http.ResponseWriter) error
+}
+
+type SearchVerbali200JSONResponse VerbalePage
+
+func (response SearchVerbali200JSONResponse) VisitSearchVerbaliResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchVerbalidefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SearchVerbalidefaultApplicationProblemPlusJSONResponse) VisitSearchVerbaliResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReadVerbaleRequestObject struct {
 	Cf CF `json:"cf"`
 	Id ID `json:"id"`
@@ -12814,6 +13501,12 @@ type StrictServerInterface interface {
 	// ReadAccounting What was paid in a period, with where the money is. Holds no personal data.
 	// (GET /v1/creditors/{cf}/accounting.json)
 	ReadAccounting(ctx context.Context, request ReadAccountingRequestObject) (ReadAccountingResponseObject, error)
+	// ListAudit Who did what, and who looked at personal data, in order.
+	// (GET /v1/creditors/{cf}/audit)
+	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
+	// VoidCodes Give up many codes that are on no slip.
+	// (POST /v1/creditors/{cf}/codes/void)
+	VoidCodes(ctx context.Context, request VoidCodesRequestObject) (VoidCodesResponseObject, error)
 	// ReadCode A code, by codice avviso or by position.
 	// (GET /v1/creditors/{cf}/codes/{code})
 	ReadCode(ctx context.Context, request ReadCodeRequestObject) (ReadCodeResponseObject, error)
@@ -12976,6 +13669,15 @@ type StrictServerInterface interface {
 	// ListVerbali The verbali of the creditor, by id.
 	// (GET /v1/creditors/{cf}/verbali)
 	ListVerbali(ctx context.Context, request ListVerbaliRequestObject) (ListVerbaliResponseObject, error)
+	// NotifyVerbali Record many notifications, as the file of the post office tells them.
+	// (POST /v1/creditors/{cf}/verbali/notifications)
+	NotifyVerbali(ctx context.Context, request NotifyVerbaliRequestObject) (NotifyVerbaliResponseObject, error)
+	// RecordVerbali Record many verbali, each as if it came alone.
+	// (POST /v1/creditors/{cf}/verbali/records)
+	RecordVerbali(ctx context.Context, request RecordVerbaliRequestObject) (RecordVerbaliResponseObject, error)
+	// SearchVerbali Find verbali by plate, register number, state or day.
+	// (POST /v1/creditors/{cf}/verbali/search)
+	SearchVerbali(ctx context.Context, request SearchVerbaliRequestObject) (SearchVerbaliResponseObject, error)
 	// ReadVerbale A verbale and its code.
 	// (GET /v1/creditors/{cf}/verbali/{id})
 	ReadVerbale(ctx context.Context, request ReadVerbaleRequestObject) (ReadVerbaleResponseObject, error)
@@ -13334,6 +14036,78 @@ func (sh *strictHandler) ReadAccounting(ctx *gin.Context, cf CF, params ReadAcco
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReadAccountingResponseObject); ok {
 		if err := validResponse.VisitReadAccountingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAudit operation middleware
+func (sh *strictHandler) ListAudit(ctx *gin.Context, cf CF, params ListAuditParams) {
+	var request ListAuditRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAudit(ctx, request.(ListAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAudit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
+		if err := validResponse.VisitListAuditResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VoidCodes operation middleware
+func (sh *strictHandler) VoidCodes(ctx *gin.Context, cf CF, params VoidCodesParams) {
+	var request VoidCodesRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	var body VoidCodesJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCodes(ctx, request.(VoidCodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VoidCodesResponseObject); ok {
+		if err := validResponse.VisitVoidCodesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -15033,6 +15807,140 @@ func (sh *strictHandler) ListVerbali(ctx *gin.Context, cf CF, params ListVerbali
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListVerbaliResponseObject); ok {
 		if err := validResponse.VisitListVerbaliResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// NotifyVerbali operation middleware
+func (sh *strictHandler) NotifyVerbali(ctx *gin.Context, cf CF, params NotifyVerbaliParams) {
+	var request NotifyVerbaliRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	var body NotifyVerbaliJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.NotifyVerbali(ctx, request.(NotifyVerbaliRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "NotifyVerbali")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(NotifyVerbaliResponseObject); ok {
+		if err := validResponse.VisitNotifyVerbaliResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecordVerbali operation middleware
+func (sh *strictHandler) RecordVerbali(ctx *gin.Context, cf CF, params RecordVerbaliParams) {
+	var request RecordVerbaliRequestObject
+
+	request.Cf = cf
+	request.Params = params
+
+	var body RecordVerbaliJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordVerbali(ctx, request.(RecordVerbaliRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordVerbali")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecordVerbaliResponseObject); ok {
+		if err := validResponse.VisitRecordVerbaliResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SearchVerbali operation middleware
+func (sh *strictHandler) SearchVerbali(ctx *gin.Context, cf CF) {
+	var request SearchVerbaliRequestObject
+
+	request.Cf = cf
+
+	var body SearchVerbaliJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchVerbali(ctx, request.(SearchVerbaliRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchVerbali")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchVerbaliResponseObject); ok {
+		if err := validResponse.VisitSearchVerbaliResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

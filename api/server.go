@@ -24,6 +24,7 @@ import (
 	"preavviso/internal/inbox"
 	"preavviso/internal/multe"
 	"preavviso/internal/pool"
+	"preavviso/internal/verbali"
 	"preavviso/internal/web"
 )
 
@@ -63,6 +64,8 @@ type Verbali interface {
 	Life
 	Get(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) (multe.Verbale, multe.Code, error)
 	List(ctx context.Context, c multe.CreditorID, after multe.VerbaleID, limit int) ([]multe.Verbale, error)
+	Search(ctx context.Context, c multe.CreditorID, q verbali.Query, after multe.VerbaleID, limit int) ([]multe.Verbale, multe.VerbaleID, error)
+	Audit(ctx context.Context, c multe.CreditorID, q verbali.AuditQuery, after uint64, limit int) ([]multe.AuditEntry, uint64, error)
 	FindCode(ctx context.Context, c multe.CreditorID, avvisoOrPosition string) (multe.Code, error)
 	Timeline(ctx context.Context, c multe.CreditorID, p multe.PositionID) (multe.Code, []multe.AuditEntry, error)
 }
@@ -140,12 +143,13 @@ var defaultLimits = web.Limits{Rate: 50, Burst: 1000}
 
 // New returns the API.
 func New(cfg Config) *web.Server {
-	s := &server{cfg}
+	s := &server{Config: cfg}
 	w, err := web.New(web.Config{Contract: contract, Log: cfg.Log, Random: cfg.Random, Now: cfg.Now, Limits: cfg.Limits.Or(defaultLimits), Admit: s.admit,
 		Repeats: cfg.Repeats, Actor: actor})
 	if err != nil {
 		panic(err) // impossible: the document is part of the program, and tested
 	}
+	s.web = w
 	RegisterHandlersWithOptions(w.Routes(), NewStrictHandlerWithOptions(s, []StrictMiddlewareFunc{s.look(w), expect}, StrictGinServerOptions{
 		RequestErrorHandlerFunc:  w.Unbound,
 		HandlerErrorFunc:         w.Fail,
@@ -154,7 +158,10 @@ func New(cfg Config) *web.Server {
 	return w
 }
 
-type server struct{ Config }
+type server struct {
+	Config
+	web *web.Server
+}
 
 // The security schemes of openapi.yaml.
 const (
@@ -374,10 +381,21 @@ func (s *server) ListPayments(ctx context.Context, r ListPaymentsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
+	from, to, err := days(r.Params.From, r.Params.To)
+	if err != nil {
+		return nil, err
+	}
+	if r.Params.After == "" && !from.IsZero() {
+		after = multe.Payment{Received: from.Start().UTC()} // before all that came in that instant: they have an IUV
+	}
 	limit := pageSize(r.Params.Limit)
 	list, err := s.Payments.List(ctx, multe.CreditorID(r.Cf), after, limit)
 	if err != nil {
 		return nil, err
+	}
+	late := func(p multe.Payment) bool { return !to.IsZero() && !p.Received.Before(to.Plus(1).Start()) }
+	if i := slices.IndexFunc(list, late); i >= 0 {
+		list = list[:i] // they are in the order of arrival
 	}
 	page := PaymentPage{Payments: each(list, paymentBody)}
 	if len(list) == limit {
@@ -446,7 +464,7 @@ func (s *server) ReplayMessage(ctx context.Context, r ReplayMessageRequestObject
 
 // ListDiscrepancies serves GET /v1/creditors/{cf}/discrepancies.
 func (s *server) ListDiscrepancies(ctx context.Context, r ListDiscrepanciesRequestObject) (ListDiscrepanciesResponseObject, error) {
-	page, err := s.discrepancies(ctx, multe.CreditorID(r.Cf), r.Params.Open, r.Params.After, r.Params.Limit)
+	page, err := s.discrepancies(ctx, multe.CreditorID(r.Cf), r.Params.Open, r.Params.Kind, r.Params.After, r.Params.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -455,18 +473,24 @@ func (s *server) ListDiscrepancies(ctx context.Context, r ListDiscrepanciesReque
 
 // ListInstallationDiscrepancies serves GET /v1/discrepancies.
 func (s *server) ListInstallationDiscrepancies(ctx context.Context, r ListInstallationDiscrepanciesRequestObject) (ListInstallationDiscrepanciesResponseObject, error) {
-	page, err := s.discrepancies(ctx, "", r.Params.Open, r.Params.After, r.Params.Limit)
+	page, err := s.discrepancies(ctx, "", r.Params.Open, r.Params.Kind, r.Params.After, r.Params.Limit)
 	if err != nil {
 		return nil, err
 	}
 	return ListInstallationDiscrepancies200JSONResponse(page), nil
 }
 
-func (s *server) discrepancies(ctx context.Context, c multe.CreditorID, open *Open, after AfterDiscrepancy, limit Limit) (DiscrepancyPage, error) {
+func (s *server) discrepancies(ctx context.Context, c multe.CreditorID, open *Open, kind DiscrepancyKind, after AfterDiscrepancy, limit Limit) (DiscrepancyPage, error) {
 	n := pageSize(limit)
+	if kind != "" {
+		after = max(after, kind+":") // an id is kind and subject
+	}
 	list, err := s.Discrepancies.Discrepancies(ctx, c, open == nil || *open, after, n)
 	if err != nil {
 		return DiscrepancyPage{}, err
+	}
+	if i := slices.IndexFunc(list, func(d multe.Discrepancy) bool { return kind != "" && d.Kind != kind }); i >= 0 {
+		list = list[:i]
 	}
 	page := DiscrepancyPage{Discrepancies: each(list, discrepancyBody)}
 	if len(list) == n {

@@ -1021,6 +1021,30 @@ type AppealRequest struct {
 // AppealRequestAuthority defines model for AppealRequest.Authority.
 type AppealRequestAuthority string
 
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Action string    `json:"action"`
+	Actor  string    `json:"actor"`
+	At     time.Time `json:"at"`
+
+	// Code The platform's code, if it decided.
+	Code     string `json:"code,omitempty,omitzero"`
+	From     string `json:"from,omitempty,omitzero"`
+	Position string `json:"position,omitempty,omitzero"`
+	Seq      int64  `json:"seq"`
+	Subject  string `json:"subject,omitempty,omitzero"`
+
+	// Text Italian, to be shown.
+	Text string `json:"text"`
+	To   string `json:"to,omitempty,omitzero"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+	Next    int64        `json:"next,omitempty,omitzero"`
+}
+
 // Cancellation An annulment that was done, or that waits for a second person while the state is another.
 type Cancellation struct {
 	// Approved Who said yes.
@@ -1604,6 +1628,27 @@ type Invitation struct {
 	QrSvg string `json:"qr_svg,omitempty,omitzero"`
 }
 
+// ItemOutcome defines model for ItemOutcome.
+type ItemOutcome struct {
+	// Code Why it is not done, as the code of an error.
+	Code string `json:"code,omitempty,omitzero"`
+
+	// Detail The same in Italian, to be shown.
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// N Place in the request, from 1.
+	N int `json:"n"`
+
+	// Position 32 lower-case hex digits.
+	Position ID `json:"position,omitempty,omitzero"`
+
+	// Status Of HTTP, as if the item had come alone: 200 is done, 503 is worth another try.
+	Status int `json:"status"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
 // KnownOperator defines model for KnownOperator.
 type KnownOperator struct {
 	Changed  time.Time `json:"changed"`
@@ -1872,6 +1917,21 @@ type NotificationRequest struct {
 	How NotificationHow    `json:"how"`
 }
 
+// NotifyMany defines model for NotifyMany.
+type NotifyMany struct {
+	Items []NotifyOne `json:"items"`
+}
+
+// NotifyOne Either verbale or register.
+type NotifyOne struct {
+	Day      openapi_types.Date `json:"day"`
+	How      NotificationHow    `json:"how"`
+	Register string             `json:"register,omitempty,omitzero"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale,omitempty,omitzero"`
+}
+
 // Operator defines model for Operator.
 type Operator struct {
 	// Id 32 lower-case hex digits.
@@ -1884,6 +1944,14 @@ type Operator struct {
 type OperatorPage struct {
 	Next      string          `json:"next,omitempty,omitzero"`
 	Operators []KnownOperator `json:"operators"`
+}
+
+// Outcomes defines model for Outcomes.
+type Outcomes struct {
+	// Done How many are now as was asked, the repeated ones too.
+	Done   int           `json:"done"`
+	Failed int           `json:"failed"`
+	Items  []ItemOutcome `json:"items"`
 }
 
 // Owner As in a debtor; a foreigner may lack a codice fiscale.
@@ -2302,6 +2370,22 @@ type Record struct {
 // RecordPolicy defines model for Record.Policy.
 type RecordPolicy string
 
+// RecordMany defines model for RecordMany.
+type RecordMany struct {
+	Items []RecordOne `json:"items"`
+}
+
+// RecordOne defines model for RecordOne.
+type RecordOne struct {
+	// Record With cents alone that is due for ever. With violation or fine the amount follows
+	// the law: cents is then what is asked until the notification, and without it the
+	// reduced amount with the costs.
+	Record RecordRequest `json:"record"`
+
+	// Verbale 32 lower-case hex digits.
+	Verbale ID `json:"verbale"`
+}
+
 // RecordRequest With cents alone that is due for ever. With violation or fine the amount follows
 // the law: cents is then what is asked until the notification, and without it the
 // reduced amount with the costs.
@@ -2546,6 +2630,30 @@ type VerbalePage struct {
 	Verbali []Verbale `json:"verbali"`
 }
 
+// VerbaleSearch defines model for VerbaleSearch.
+type VerbaleSearch struct {
+	// After 32 lower-case hex digits.
+	After ID `json:"after,omitempty,omitzero"`
+
+	// IssuedFrom The first day of the violation.
+	IssuedFrom openapi_types.Date `json:"issued_from,omitempty,omitzero"`
+
+	// IssuedTo The last.
+	IssuedTo openapi_types.Date `json:"issued_to,omitempty,omitzero"`
+	Limit    int                `json:"limit,omitempty,omitzero"`
+
+	// Plate Spaces and case do not matter.
+	Plate    string       `json:"plate,omitempty,omitzero"`
+	Register string       `json:"register,omitempty,omitzero"`
+	State    VerbaleState `json:"state,omitempty,omitzero"`
+
+	// Unpaid Neither paid in full nor annulled.
+	Unpaid bool `json:"unpaid,omitempty,omitzero"`
+
+	// Unrecorded Issued and not yet in the register.
+	Unrecorded bool `json:"unrecorded,omitempty,omitzero"`
+}
+
 // VerbaleState defines model for VerbaleState.
 type VerbaleState string
 
@@ -2555,6 +2663,15 @@ type Violation struct {
 	Code    string `json:"code,omitempty,omitzero"`
 	Conduct string `json:"conduct"`
 	Norm    string `json:"norm"`
+}
+
+// VoidMany defines model for VoidMany.
+type VoidMany struct {
+	// Codes Codici avviso (18 digits) or positions (32 hex digits).
+	Codes []string `json:"codes"`
+
+	// Reason Goes to PiemontePAY as Motivazione; it must name nobody.
+	Reason string `json:"reason"`
 }
 
 // Webhook defines model for Webhook.
@@ -2632,6 +2749,9 @@ type DPI = int
 // DiscrepancyID defines model for DiscrepancyID.
 type DiscrepancyID = string
 
+// DiscrepancyKind defines model for DiscrepancyKind.
+type DiscrepancyKind = string
+
 // DocumentKind defines model for DocumentKind.
 type DocumentKind = string
 
@@ -2706,6 +2826,32 @@ type ReadAccountingParams struct {
 	To To `form:"to" json:"to"`
 }
 
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Actor As in the entries: `operator:` and an id, `device:` and an id, `admin`, `loop:` and a name.
+	Actor string `form:"actor,omitempty" json:"actor,omitempty,omitzero"`
+
+	// Action One action, or a family of them with its dot: `verbale.` are all that begin so.
+	Action string `form:"action,omitempty" json:"action,omitempty,omitzero"`
+
+	// From The first day, in Europe/Rome.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To The last day.
+	To string `form:"to,omitempty" json:"to,omitempty,omitzero"`
+
+	// After The `next` of the page before.
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// VoidCodesParams defines parameters for VoidCodes.
+type VoidCodesParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // UndoVoidParams defines parameters for UndoVoid.
 type UndoVoidParams struct {
 	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
@@ -2762,6 +2908,9 @@ type InviteDeviceParams struct {
 type ListDiscrepanciesParams struct {
 	// Open False lists the closed ones.
 	Open *Open `form:"open,omitempty" json:"open,omitempty"`
+
+	// Kind Only those of a kind, as in a list.
+	Kind DiscrepancyKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
 
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
@@ -2975,6 +3124,12 @@ type ImportOwnersParams struct {
 type ListPaymentsParams struct {
 	// After The `next` of the page before; it means nothing to a client.
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// From The first day on which we heard of it, in Europe/Rome.
+	From string `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To The last day.
+	To    string `form:"to,omitempty" json:"to,omitempty,omitzero"`
 	Limit Limit  `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
@@ -3058,6 +3213,20 @@ type ListVerbaliParams struct {
 	// After The last id of the page before.
 	After AfterID `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// NotifyVerbaliParams defines parameters for NotifyVerbali.
+type NotifyVerbaliParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// RecordVerbaliParams defines parameters for RecordVerbali.
+type RecordVerbaliParams struct {
+	// IdempotencyKey Not needed: the operation may be repeated as it is. With it, the same request
+	// within 24 hours gets the answer of the first one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // AppealVerbaleParams defines parameters for AppealVerbale.
@@ -3230,6 +3399,9 @@ type ListInstallationDiscrepanciesParams struct {
 	// Open False lists the closed ones.
 	Open *Open `form:"open,omitempty" json:"open,omitempty"`
 
+	// Kind Only those of a kind, as in a list.
+	Kind DiscrepancyKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
 	// After The last id of the page before.
 	After AfterDiscrepancy `form:"after,omitempty" json:"after,omitempty,omitzero"`
 	Limit Limit            `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
@@ -3273,6 +3445,9 @@ type AddCreditorJSONRequestBody = NewCreditor
 // ChangeCreditorJSONRequestBody defines body for ChangeCreditor for application/json ContentType.
 type ChangeCreditorJSONRequestBody = NewCreditor
 
+// VoidCodesJSONRequestBody defines body for VoidCodes for application/json ContentType.
+type VoidCodesJSONRequestBody = VoidMany
+
 // VoidCodeJSONRequestBody defines body for VoidCode for application/json ContentType.
 type VoidCodeJSONRequestBody = Reason
 
@@ -3308,6 +3483,15 @@ type StartPrintJobJSONRequestBody = NewPrintJob
 
 // RecordRefundJSONRequestBody defines body for RecordRefund for application/json ContentType.
 type RecordRefundJSONRequestBody = NewRefund
+
+// NotifyVerbaliJSONRequestBody defines body for NotifyVerbali for application/json ContentType.
+type NotifyVerbaliJSONRequestBody = NotifyMany
+
+// RecordVerbaliJSONRequestBody defines body for RecordVerbali for application/json ContentType.
+type RecordVerbaliJSONRequestBody = RecordMany
+
+// SearchVerbaliJSONRequestBody defines body for SearchVerbali for application/json ContentType.
+type SearchVerbaliJSONRequestBody = VerbaleSearch
 
 // AppealVerbaleJSONRequestBody defines body for AppealVerbale for application/json ContentType.
 type AppealVerbaleJSONRequestBody = AppealRequest
@@ -3476,6 +3660,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/accounting.json (the `ReadAccounting` operationId).
 	ReadAccounting(ctx context.Context, cf CF, params *ReadAccountingParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAudit Who did what, and who looked at personal data, in order.
+	//
+	// The whole history of the creditor. A page may be short, or empty, though more
+	// follow: go on while there is `next`.
+	//
+	// Corresponds with GET /v1/creditors/{cf}/audit (the `ListAudit` operationId).
+	ListAudit(ctx context.Context, cf CF, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VoidCodesWithBody Give up many codes that are on no slip.
+	//
+	// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+	VoidCodesWithBody(ctx context.Context, cf CF, params *VoidCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VoidCodes Give up many codes that are on no slip.
+	//
+	// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+	VoidCodes(ctx context.Context, cf CF, params *VoidCodesParams, body VoidCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadCode A code, by codice avviso or by position.
 	//
@@ -3968,6 +4178,66 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/verbali (the `ListVerbali` operationId).
 	ListVerbali(ctx context.Context, cf CF, params *ListVerbaliParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NotifyVerbaliWithBody Record many notifications, as the file of the post office tells them.
+	//
+	// As `…/verbali/records`. An item names its verbale by id or by register number.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+	NotifyVerbaliWithBody(ctx context.Context, cf CF, params *NotifyVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NotifyVerbali Record many notifications, as the file of the post office tells them.
+	//
+	// As `…/verbali/records`. An item names its verbale by id or by register number.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+	NotifyVerbali(ctx context.Context, cf CF, params *NotifyVerbaliParams, body NotifyVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordVerbaliWithBody Record many verbali, each as if it came alone.
+	//
+	// Each item is done in its own transaction and has its own outcome, in the order
+	// of the request; the answer is 200 whatever they are. Only a body that is not of
+	// this form is refused whole. Sending it again does what is missing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+	RecordVerbaliWithBody(ctx context.Context, cf CF, params *RecordVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordVerbali Record many verbali, each as if it came alone.
+	//
+	// Each item is done in its own transaction and has its own outcome, in the order
+	// of the request; the answer is 200 whatever they are. Only a body that is not of
+	// this form is refused whole. Sending it again does what is missing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+	RecordVerbali(ctx context.Context, cf CF, params *RecordVerbaliParams, body RecordVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SearchVerbaliWithBody Find verbali by plate, register number, state or day.
+	//
+	// A POST, so that no plate is in an address. All that is given must fit. A page
+	// may be short, or empty, though more follow: go on while there is `next`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+	SearchVerbaliWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SearchVerbali Find verbali by plate, register number, state or day.
+	//
+	// A POST, so that no plate is in an address. All that is given must fit. A page
+	// may be short, or empty, though more follow: go on while there is `next`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+	SearchVerbali(ctx context.Context, cf CF, body SearchVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadVerbale A verbale and its code.
 	//
@@ -4490,6 +4760,62 @@ func (c *Client) ReadAccountingCSV(ctx context.Context, cf CF, params *ReadAccou
 // Corresponds with GET /v1/creditors/{cf}/accounting.json (the `ReadAccounting` operationId).
 func (c *Client) ReadAccounting(ctx context.Context, cf CF, params *ReadAccountingParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReadAccountingRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAudit Who did what, and who looked at personal data, in order.
+//
+// The whole history of the creditor. A page may be short, or empty, though more
+// follow: go on while there is `next`.
+//
+// Corresponds with GET /v1/creditors/{cf}/audit (the `ListAudit` operationId).
+func (c *Client) ListAudit(ctx context.Context, cf CF, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VoidCodesWithBody Give up many codes that are on no slip.
+//
+// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+func (c *Client) VoidCodesWithBody(ctx context.Context, cf CF, params *VoidCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidCodesRequestWithBody(c.Server, cf, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VoidCodes Give up many codes that are on no slip.
+//
+// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+func (c *Client) VoidCodes(ctx context.Context, cf CF, params *VoidCodesParams, body VoidCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidCodesRequest(c.Server, cf, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5642,6 +5968,126 @@ func (c *Client) ReadStock(ctx context.Context, cf CF, reqEditors ...RequestEdit
 // Corresponds with GET /v1/creditors/{cf}/verbali (the `ListVerbali` operationId).
 func (c *Client) ListVerbali(ctx context.Context, cf CF, params *ListVerbaliParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListVerbaliRequest(c.Server, cf, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NotifyVerbaliWithBody Record many notifications, as the file of the post office tells them.
+//
+// As `…/verbali/records`. An item names its verbale by id or by register number.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+func (c *Client) NotifyVerbaliWithBody(ctx context.Context, cf CF, params *NotifyVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNotifyVerbaliRequestWithBody(c.Server, cf, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NotifyVerbali Record many notifications, as the file of the post office tells them.
+//
+// As `…/verbali/records`. An item names its verbale by id or by register number.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+func (c *Client) NotifyVerbali(ctx context.Context, cf CF, params *NotifyVerbaliParams, body NotifyVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNotifyVerbaliRequest(c.Server, cf, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordVerbaliWithBody Record many verbali, each as if it came alone.
+//
+// Each item is done in its own transaction and has its own outcome, in the order
+// of the request; the answer is 200 whatever they are. Only a body that is not of
+// this form is refused whole. Sending it again does what is missing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+func (c *Client) RecordVerbaliWithBody(ctx context.Context, cf CF, params *RecordVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordVerbaliRequestWithBody(c.Server, cf, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordVerbali Record many verbali, each as if it came alone.
+//
+// Each item is done in its own transaction and has its own outcome, in the order
+// of the request; the answer is 200 whatever they are. Only a body that is not of
+// this form is refused whole. Sending it again does what is missing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+func (c *Client) RecordVerbali(ctx context.Context, cf CF, params *RecordVerbaliParams, body RecordVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordVerbaliRequest(c.Server, cf, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SearchVerbaliWithBody Find verbali by plate, register number, state or day.
+//
+// A POST, so that no plate is in an address. All that is given must fit. A page
+// may be short, or empty, though more follow: go on while there is `next`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+func (c *Client) SearchVerbaliWithBody(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchVerbaliRequestWithBody(c.Server, cf, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SearchVerbali Find verbali by plate, register number, state or day.
+//
+// A POST, so that no plate is in an address. All that is given must fit. A page
+// may be short, or empty, though more follow: go on while there is `next`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+func (c *Client) SearchVerbali(ctx context.Context, cf CF, body SearchVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchVerbaliRequest(c.Server, cf, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6852,6 +7298,163 @@ func NewReadAccountingRequest(server string, cf CF, params *ReadAccountingParams
 	return req, nil
 }
 
+// NewListAuditRequest constructs an http.Request for the ListAudit method
+func NewListAuditRequest(server string, cf CF, params *ListAuditParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/audit", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVoidCodesRequest calls the generic VoidCodes builder with application/json body
+func NewVoidCodesRequest(server string, cf CF, params *VoidCodesParams, body VoidCodesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewVoidCodesRequestWithBody(server, cf, params, "application/json", bodyReader)
+}
+
+// NewVoidCodesRequestWithBody constructs an http.Request for the VoidCodes method, with any body, and a specified content type
+func NewVoidCodesRequestWithBody(server string, cf CF, params *VoidCodesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/codes/void", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewReadCodeRequest constructs an http.Request for the ReadCode method
 func NewReadCodeRequest(server string, cf CF, code AvvisoOrPosition) (*http.Request, error) {
 	var err error
@@ -7406,6 +8009,14 @@ func NewListDiscrepanciesRequest(server string, cf CF, params *ListDiscrepancies
 				}
 			}
 
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
 		}
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -9257,6 +9868,22 @@ func NewListPaymentsRequest(server string, cf CF, params *ListPaymentsParams) (*
 			}
 		}
 
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
 		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 			return nil, err
 		} else {
@@ -10071,6 +10698,173 @@ func NewListVerbaliRequest(server string, cf CF, params *ListVerbaliParams) (*ht
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewNotifyVerbaliRequest calls the generic NotifyVerbali builder with application/json body
+func NewNotifyVerbaliRequest(server string, cf CF, params *NotifyVerbaliParams, body NotifyVerbaliJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewNotifyVerbaliRequestWithBody(server, cf, params, "application/json", bodyReader)
+}
+
+// NewNotifyVerbaliRequestWithBody constructs an http.Request for the NotifyVerbali method, with any body, and a specified content type
+func NewNotifyVerbaliRequestWithBody(server string, cf CF, params *NotifyVerbaliParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/notifications", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRecordVerbaliRequest calls the generic RecordVerbali builder with application/json body
+func NewRecordVerbaliRequest(server string, cf CF, params *RecordVerbaliParams, body RecordVerbaliJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordVerbaliRequestWithBody(server, cf, params, "application/json", bodyReader)
+}
+
+// NewRecordVerbaliRequestWithBody constructs an http.Request for the RecordVerbali method, with any body, and a specified content type
+func NewRecordVerbaliRequestWithBody(server string, cf CF, params *RecordVerbaliParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/records", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewSearchVerbaliRequest calls the generic SearchVerbali builder with application/json body
+func NewSearchVerbaliRequest(server string, cf CF, body SearchVerbaliJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSearchVerbaliRequestWithBody(server, cf, "application/json", bodyReader)
+}
+
+// NewSearchVerbaliRequestWithBody constructs an http.Request for the SearchVerbali method, with any body, and a specified content type
+func NewSearchVerbaliRequestWithBody(server string, cf CF, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "cf", cf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/creditors/%s/verbali/search", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -11866,6 +12660,14 @@ func NewListInstallationDiscrepanciesRequest(server string, params *ListInstalla
 
 		}
 
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
 		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 			return nil, err
 		} else {
@@ -12292,6 +13094,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/accounting.json (the `ReadAccounting` operationId).
 	ReadAccountingWithResponse(ctx context.Context, cf CF, params *ReadAccountingParams, reqEditors ...RequestEditorFn) (*ReadAccountingReply, error)
+
+	// ListAuditWithResponse Who did what, and who looked at personal data, in order.
+	//
+	// The whole history of the creditor. A page may be short, or empty, though more
+	// follow: go on while there is `next`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/creditors/{cf}/audit (the `ListAudit` operationId).
+	ListAuditWithResponse(ctx context.Context, cf CF, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditReply, error)
+
+	// VoidCodesWithBodyWithResponse Give up many codes that are on no slip.
+	//
+	// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+	VoidCodesWithBodyWithResponse(ctx context.Context, cf CF, params *VoidCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCodesReply, error)
+
+	// VoidCodesWithResponse Give up many codes that are on no slip.
+	//
+	// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+	VoidCodesWithResponse(ctx context.Context, cf CF, params *VoidCodesParams, body VoidCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCodesReply, error)
 
 	// ReadCodeWithResponse A code, by codice avviso or by position.
 	//
@@ -12866,6 +13696,66 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/creditors/{cf}/verbali (the `ListVerbali` operationId).
 	ListVerbaliWithResponse(ctx context.Context, cf CF, params *ListVerbaliParams, reqEditors ...RequestEditorFn) (*ListVerbaliReply, error)
+
+	// NotifyVerbaliWithBodyWithResponse Record many notifications, as the file of the post office tells them.
+	//
+	// As `…/verbali/records`. An item names its verbale by id or by register number.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+	NotifyVerbaliWithBodyWithResponse(ctx context.Context, cf CF, params *NotifyVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaliReply, error)
+
+	// NotifyVerbaliWithResponse Record many notifications, as the file of the post office tells them.
+	//
+	// As `…/verbali/records`. An item names its verbale by id or by register number.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+	NotifyVerbaliWithResponse(ctx context.Context, cf CF, params *NotifyVerbaliParams, body NotifyVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaliReply, error)
+
+	// RecordVerbaliWithBodyWithResponse Record many verbali, each as if it came alone.
+	//
+	// Each item is done in its own transaction and has its own outcome, in the order
+	// of the request; the answer is 200 whatever they are. Only a body that is not of
+	// this form is refused whole. Sending it again does what is missing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+	RecordVerbaliWithBodyWithResponse(ctx context.Context, cf CF, params *RecordVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordVerbaliReply, error)
+
+	// RecordVerbaliWithResponse Record many verbali, each as if it came alone.
+	//
+	// Each item is done in its own transaction and has its own outcome, in the order
+	// of the request; the answer is 200 whatever they are. Only a body that is not of
+	// this form is refused whole. Sending it again does what is missing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+	RecordVerbaliWithResponse(ctx context.Context, cf CF, params *RecordVerbaliParams, body RecordVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaliReply, error)
+
+	// SearchVerbaliWithBodyWithResponse Find verbali by plate, register number, state or day.
+	//
+	// A POST, so that no plate is in an address. All that is given must fit. A page
+	// may be short, or empty, though more follow: go on while there is `next`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+	SearchVerbaliWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SearchVerbaliReply, error)
+
+	// SearchVerbaliWithResponse Find verbali by plate, register number, state or day.
+	//
+	// A POST, so that no plate is in an address. All that is given must fit. A page
+	// may be short, or empty, though more follow: go on while there is `next`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+	SearchVerbaliWithResponse(ctx context.Context, cf CF, body SearchVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchVerbaliReply, error)
 
 	// ReadVerbaleWithResponse A verbale and its code.
 	//
@@ -13597,6 +14487,102 @@ func (r ReadAccountingReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReadAccountingReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAuditReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditPage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditReply) GetJSON200() *AuditPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListAuditReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type VoidCodesReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Outcomes
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VoidCodesReply) GetJSON200() *Outcomes {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r VoidCodesReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r VoidCodesReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VoidCodesReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VoidCodesReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VoidCodesReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16174,6 +17160,150 @@ func (r ListVerbaliReply) ContentType() string {
 	return ""
 }
 
+type NotifyVerbaliReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Outcomes
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r NotifyVerbaliReply) GetJSON200() *Outcomes {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r NotifyVerbaliReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r NotifyVerbaliReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r NotifyVerbaliReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r NotifyVerbaliReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r NotifyVerbaliReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecordVerbaliReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Outcomes
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RecordVerbaliReply) GetJSON200() *Outcomes {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RecordVerbaliReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RecordVerbaliReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordVerbaliReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordVerbaliReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecordVerbaliReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SearchVerbaliReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbalePage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SearchVerbaliReply) GetJSON200() *VerbalePage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SearchVerbaliReply) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SearchVerbaliReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SearchVerbaliReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SearchVerbaliReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SearchVerbaliReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReadVerbaleReply200Headers the declared response headers of an HTTP 200 response for ReadVerbale
 type ReadVerbaleReply200Headers struct {
 	ETag string
@@ -18000,6 +19130,52 @@ func (c *ClientWithResponses) ReadAccountingWithResponse(ctx context.Context, cf
 	return ParseReadAccountingReply(rsp)
 }
 
+// ListAuditWithResponse Who did what, and who looked at personal data, in order.
+//
+// The whole history of the creditor. A page may be short, or empty, though more
+// follow: go on while there is `next`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/creditors/{cf}/audit (the `ListAudit` operationId).
+func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, cf CF, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditReply, error) {
+	rsp, err := c.ListAudit(ctx, cf, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditReply(rsp)
+}
+
+// VoidCodesWithBodyWithResponse Give up many codes that are on no slip.
+//
+// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+func (c *ClientWithResponses) VoidCodesWithBodyWithResponse(ctx context.Context, cf CF, params *VoidCodesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCodesReply, error) {
+	rsp, err := c.VoidCodesWithBody(ctx, cf, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVoidCodesReply(rsp)
+}
+
+// VoidCodesWithResponse Give up many codes that are on no slip.
+//
+// As `…/verbali/records`, and each code as `…/codes/{code}/void`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/codes/void (the `VoidCodes` operationId).
+func (c *ClientWithResponses) VoidCodesWithResponse(ctx context.Context, cf CF, params *VoidCodesParams, body VoidCodesJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCodesReply, error) {
+	rsp, err := c.VoidCodes(ctx, cf, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVoidCodesReply(rsp)
+}
+
 // ReadCodeWithResponse A code, by codice avviso or by position.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -18970,6 +20146,102 @@ func (c *ClientWithResponses) ListVerbaliWithResponse(ctx context.Context, cf CF
 	return ParseListVerbaliReply(rsp)
 }
 
+// NotifyVerbaliWithBodyWithResponse Record many notifications, as the file of the post office tells them.
+//
+// As `…/verbali/records`. An item names its verbale by id or by register number.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+func (c *ClientWithResponses) NotifyVerbaliWithBodyWithResponse(ctx context.Context, cf CF, params *NotifyVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NotifyVerbaliReply, error) {
+	rsp, err := c.NotifyVerbaliWithBody(ctx, cf, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNotifyVerbaliReply(rsp)
+}
+
+// NotifyVerbaliWithResponse Record many notifications, as the file of the post office tells them.
+//
+// As `…/verbali/records`. An item names its verbale by id or by register number.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/notifications (the `NotifyVerbali` operationId).
+func (c *ClientWithResponses) NotifyVerbaliWithResponse(ctx context.Context, cf CF, params *NotifyVerbaliParams, body NotifyVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*NotifyVerbaliReply, error) {
+	rsp, err := c.NotifyVerbali(ctx, cf, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNotifyVerbaliReply(rsp)
+}
+
+// RecordVerbaliWithBodyWithResponse Record many verbali, each as if it came alone.
+//
+// Each item is done in its own transaction and has its own outcome, in the order
+// of the request; the answer is 200 whatever they are. Only a body that is not of
+// this form is refused whole. Sending it again does what is missing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+func (c *ClientWithResponses) RecordVerbaliWithBodyWithResponse(ctx context.Context, cf CF, params *RecordVerbaliParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordVerbaliReply, error) {
+	rsp, err := c.RecordVerbaliWithBody(ctx, cf, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordVerbaliReply(rsp)
+}
+
+// RecordVerbaliWithResponse Record many verbali, each as if it came alone.
+//
+// Each item is done in its own transaction and has its own outcome, in the order
+// of the request; the answer is 200 whatever they are. Only a body that is not of
+// this form is refused whole. Sending it again does what is missing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/records (the `RecordVerbali` operationId).
+func (c *ClientWithResponses) RecordVerbaliWithResponse(ctx context.Context, cf CF, params *RecordVerbaliParams, body RecordVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordVerbaliReply, error) {
+	rsp, err := c.RecordVerbali(ctx, cf, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordVerbaliReply(rsp)
+}
+
+// SearchVerbaliWithBodyWithResponse Find verbali by plate, register number, state or day.
+//
+// A POST, so that no plate is in an address. All that is given must fit. A page
+// may be short, or empty, though more follow: go on while there is `next`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+func (c *ClientWithResponses) SearchVerbaliWithBodyWithResponse(ctx context.Context, cf CF, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SearchVerbaliReply, error) {
+	rsp, err := c.SearchVerbaliWithBody(ctx, cf, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchVerbaliReply(rsp)
+}
+
+// SearchVerbaliWithResponse Find verbali by plate, register number, state or day.
+//
+// A POST, so that no plate is in an address. All that is given must fit. A page
+// may be short, or empty, though more follow: go on while there is `next`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/creditors/{cf}/verbali/search (the `SearchVerbali` operationId).
+func (c *ClientWithResponses) SearchVerbaliWithResponse(ctx context.Context, cf CF, body SearchVerbaliJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchVerbaliReply, error) {
+	rsp, err := c.SearchVerbali(ctx, cf, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchVerbaliReply(rsp)
+}
+
 // ReadVerbaleWithResponse A verbale and its code.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -19892,6 +21164,72 @@ func ParseReadAccountingReply(rsp *http.Response) (*ReadAccountingReply, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Accounting
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAuditReply parses an HTTP response from a ListAuditWithResponse call
+func ParseListAuditReply(rsp *http.Response) (*ListAuditReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseVoidCodesReply parses an HTTP response from a VoidCodesWithResponse call
+func ParseVoidCodesReply(rsp *http.Response) (*VoidCodesReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VoidCodesReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Outcomes
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -21652,6 +22990,105 @@ func ParseListVerbaliReply(rsp *http.Response) (*ListVerbaliReply, error) {
 	}
 
 	response := &ListVerbaliReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbalePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseNotifyVerbaliReply parses an HTTP response from a NotifyVerbaliWithResponse call
+func ParseNotifyVerbaliReply(rsp *http.Response) (*NotifyVerbaliReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &NotifyVerbaliReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Outcomes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecordVerbaliReply parses an HTTP response from a RecordVerbaliWithResponse call
+func ParseRecordVerbaliReply(rsp *http.Response) (*RecordVerbaliReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordVerbaliReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Outcomes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSearchVerbaliReply parses an HTTP response from a SearchVerbaliWithResponse call
+func ParseSearchVerbaliReply(rsp *http.Response) (*SearchVerbaliReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SearchVerbaliReply{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

@@ -71,7 +71,8 @@ func checkRole(r multe.Role) error {
 	return nil
 }
 
-// change runs fn on a person of a creditor and stores what it returns.
+// change runs fn on a person of a creditor and stores what it returns, unless from
+// and to are the same: then it is as it should be.
 func (a *Access) change(ctx context.Context, actor, action string, c multe.CreditorID, id multe.OperatorID, fn func(tx store.Tx, o multe.Operator, at time.Time) (next multe.Operator, from, to string, err error)) (multe.Operator, error) {
 	at := multe.Instant(a.now())
 	var next multe.Operator
@@ -83,6 +84,9 @@ func (a *Access) change(ctx context.Context, actor, action string, c multe.Credi
 		var from, to string
 		if next, from, to, err = fn(tx, o, at); err != nil {
 			return err
+		}
+		if from == to && from != "" {
+			return nil
 		}
 		if err := put(tx, next, at, actor, action, from, to); err != nil {
 			return err

@@ -157,6 +157,9 @@ func (h *Webhooks) List(ctx context.Context, c multe.CreditorID) ([]multe.Webhoo
 // Pause stops telling a webhook; what happens meanwhile is told when it resumes.
 func (h *Webhooks) Pause(ctx context.Context, actor string, c multe.CreditorID, id multe.WebhookID) (multe.Webhook, error) {
 	return h.change(ctx, actor, "webhook.paused", c, id, func(_ store.Reader, w multe.Webhook) (multe.Webhook, error) {
+		if w.State == multe.WebhookPaused {
+			return w, nil
+		}
 		return w.Pause(h.now()), nil
 	})
 }
@@ -375,8 +378,8 @@ func (h *Webhooks) change(ctx context.Context, actor, action string, c multe.Cre
 		if err != nil {
 			return err
 		}
-		if next, err = fn(tx, w); err != nil {
-			return err
+		if next, err = fn(tx, w); err != nil || next.Version == w.Version {
+			return err // or it is as it should be
 		}
 		return put(tx, actor, action, w.State, next)
 	})

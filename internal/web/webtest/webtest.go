@@ -307,6 +307,26 @@ func dumpCreditor(e *json.Encoder, r store.Reader, c multe.Creditor) error {
 	errs = append(errs, err, e.Encode(list))
 	audit, err := r.Audit(c.ID, "", 0, store.MaxPage)
 	errs = append(errs, err, e.Encode(audit))
+	for _, open := range []bool{true, false} {
+		troubles, err := r.Discrepancies(c.ID, open, "", store.MaxPage)
+		errs = append(errs, err, e.Encode(troubles))
+	}
+	refunds, err := r.Refunds(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(refunds))
+	lists, err := r.Exports(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(lists))
+	hints, err := r.OwnerHints(c.ID, multe.OwnerHint{}, store.MaxPage)
+	errs = append(errs, err, e.Encode(hints))
+	hooks, err := r.Webhooks(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(hooks))
+	bulletins, err := r.Bulletins(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(bulletins))
+	jobs, err := r.PrintJobs(c.ID, "", store.MaxPage)
+	errs = append(errs, err, e.Encode(jobs))
+	for _, v := range list {
+		prints, err := r.PrintsOf(c.ID, v.Slip.ID, "", store.MaxPage)
+		errs = append(errs, err, e.Encode(prints))
+	}
 	for _, err := range errs {
 		if err != nil {
 			return err
