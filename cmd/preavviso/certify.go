@@ -26,7 +26,7 @@ USO
 
 Senza --script chiede a una persona, sul terminale, di agire sul palmare. Con --script
 esegue PROGRAMMA una volta per azione: «enrol SERVER CODICE», «block N», «slip N», «sync»,
-«restart», «spoil», «give-back», «refuse»; stato d'uscita 0 fatto, 3 il palmare non lo
+«restart», «spoil», «give-back», «refuse», «shift», «photo», «read», «scan TESTO»; stato d'uscita 0 fatto, 3 il palmare non lo
 permette. Il rapporto è in report.json e report.html. Stato d'uscita 0 se tutte le regole
 richieste sono superate.
 `
@@ -93,7 +93,7 @@ func runCertify(ctx context.Context, args []string, stdin io.Reader, stdout io.W
 		}
 		fmt.Fprintf(stdout, "\nRapporto: %s\n", filepath.Join(o.report, "report.html"))
 	}
-	if err == nil && report.Count(certify.Passed) < len(report.Results) {
+	if err == nil && !report.Kept() {
 		return errNotCertified
 	}
 	return err

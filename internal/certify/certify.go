@@ -78,10 +78,14 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, errors.Join(err, o.Listener.Close())
 	}
-	s := &session{kit: newKit(sv), op: o.Operator, server: cmp.Or(o.Server, "http://"+o.Listener.Addr().String()), wait: o.Wait, offline: o.Offline}
+	f, err := newForeign()
+	if err != nil {
+		return Report{}, errors.Join(err, o.Listener.Close(), sv.close())
+	}
+	s := &session{kit: newKit(sv, f), op: o.Operator, server: cmp.Or(o.Server, "http://"+o.Listener.Addr().String()), wait: o.Wait, offline: o.Offline}
 	server := &http.Server{Handler: s.kit, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(o.Listener) }()
+	go func() { served <- server.Serve(newSniffer(o.Listener, f)) }()
 	report := Report{Started: time.Now(), Server: s.server, Go: goVersion(), Kit: kitVersion()}
 	err = s.run(ctx, rules, &report, o.Out)
 	report.Ended = time.Now()
@@ -98,8 +102,16 @@ func Run(ctx context.Context, o Options) (Report, error) {
 func (s *session) run(ctx context.Context, rules []Rule, report *Report, out io.Writer) error {
 	results := make([]Result, len(rules))
 	var ended error
+	order := make([]int, len(rules))
 	for i, r := range rules {
 		results[i] = Result{ID: r.ID, Title: r.Title, Why: r.Why, Does: r.Does, Pass: r.Pass, Outcome: NotRun, Notes: []string{"La sessione è finita prima."}}
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(slices.Index(last, rules[a].ID), slices.Index(last, rules[b].ID))
+	})
+	for _, i := range order {
+		r := rules[i]
 		if r.play == nil || ended != nil {
 			continue
 		}
@@ -196,6 +208,8 @@ func (s *session) play(ctx context.Context, r Rule, result Result) (Result, erro
 		result.Notes = []string{"Il palmare non si è attivato."}
 	case err != nil:
 		result.Notes = []string{"La prova è stata interrotta."}
+	case len(wrong) > 0 && r.Mild:
+		result.Outcome, result.Notes = Warned, wrong
 	case len(wrong) > 0:
 		result.Outcome, result.Notes = Failed, wrong
 	default:

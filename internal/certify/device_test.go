@@ -6,9 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"image"
+	"image/jpeg"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -77,6 +81,7 @@ type device struct {
 	extra   *client.Conn // signs with the device's key, past the device
 	server  string
 	revoked bool
+	last    string // id of the last slip
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -223,6 +228,7 @@ func (d *device) enrol(code string) {
 	for {
 		err := d.alone(func() error { return d.d.Enrol(code) })
 		if err == nil {
+			d.update()
 			d.later(d.sync)
 			return
 		}
@@ -232,12 +238,117 @@ func (d *device) enrol(code string) {
 	}
 }
 
-const draft = `{"plate":"AB123CD","nation":"IT","vehicle":"autovettura grigia","place":"Via Roma 12","violation":{"norm":"art. 158 CdS","conduct":"Sosta vietata"},
-	"warden":"M042","offline":false,"steps":[{"cents":2940,"last_day":"2099-01-01"},{"cents":4200}]}`
+// update asks for the shift, some times.
+func (d *device) update() {
+	for range 3 {
+		err := d.alone(func() error {
+			_, err := d.d.SyncShift()
+			return err
+		})
+		if err == nil || d.heard(err) != nil && d.isRevoked() || !d.pause(20*time.Second) {
+			return
+		}
+	}
+}
+
+const draft = `{"plate":"AB123CD","nation":"IT","vehicle":"autovettura grigia","place":"Via Roma 12","violation":{"code":"C-1"},"warden":"M042","offline":false}`
+
+// issue fills in a slip from the catalogue.
+func (d *device) issue() (string, error) {
+	if d.d.ShiftOld() && d.d.Shift() != "" && !d.isRevoked() && !(d.bug.careless && d.inForce()) {
+		_ = d.alone(func() error { // without an answer it prints all the same
+			_, err := d.d.SyncShift()
+			return err
+		})
+	}
+	priced, err := d.d.Price(draft)
+	if err != nil {
+		return "", err
+	}
+	if d.bug.reckons && d.inForce() {
+		priced = strings.Replace(priced, `"cents":3010`, `"cents":3009`, 1) // 43 less 30 %, rounded otherwise
+	}
+	return d.d.Issue(priced)
+}
+
+// shoot adds a photo to the last slip. A lie is another file than was declared.
+func (d *device) shoot(lie bool) error {
+	picture := image.NewGray(image.Rect(0, 0, 512, 512))
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range picture.Pix {
+		picture.Pix[i] = byte(random.Uint32())
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, picture, &jpeg.Options{Quality: 90}); err != nil {
+		return err
+	}
+	id, err := d.d.AddPhoto(d.last, b.Bytes())
+	if err != nil || !lie {
+		return err
+	}
+	other := bytes.Clone(b.Bytes())
+	other[len(other)/2] ^= 1
+	return os.WriteFile(filepath.Join(d.dir, "photos", id), other, 0o600)
+}
+
+// read confirms the messages of the office, some times.
+func (d *device) read() {
+	for range 3 {
+		err := d.alone(func() error {
+			var ids []string
+			err := d.d.Hear(func(page string) error {
+				var p struct{ Messages []struct{ ID string } }
+				err := json.Unmarshal([]byte(page), &p)
+				for _, m := range p.Messages {
+					ids = append(ids, m.ID)
+				}
+				return err
+			})
+			if d.bug.careless && d.inForce() {
+				return err
+			}
+			for _, id := range ids {
+				err = errors.Join(err, d.d.Confirm(id))
+			}
+			return err
+		})
+		if err == nil || !d.pause(20*time.Second) {
+			return
+		}
+	}
+}
+
+// scan enrols a second installation with the text of a QR code.
+func (d *device) scan(text string) error {
+	e, err := client.ParseEnrolment(text)
+	if err != nil {
+		return err
+	}
+	other, err := client.Open(filepath.Join(d.dir, "second"), e.Server)
+	if err != nil {
+		return err
+	}
+	if err := other.Conn().SetPin(e.Pin); err != nil {
+		return err
+	}
+	pinned := other.Conn().Transport().(*http.Transport)
+	pinned.DialContext, pinned.Proxy = d.base.DialContext, nil
+	if d.bug.careless && d.inForce() {
+		pinned.TLSClientConfig.VerifyConnection = nil
+	}
+	d.later(func() {
+		_ = other.Enrol(e.Code) // it must fail
+		pinned.CloseIdleConnections()
+		if err := other.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+	return nil
+}
 
 // slip prints one slip and returns it whole.
 func (d *device) slip() (string, error) {
-	whole, err := d.d.Issue(draft)
+	whole, err := d.issue()
 	if err != nil {
 		return "", err
 	}
@@ -245,6 +356,7 @@ func (d *device) slip() (string, error) {
 	if err := json.Unmarshal([]byte(whole), &s); err != nil {
 		return "", err
 	}
+	d.last = s.ID
 	return whole, d.d.Printed(s.ID)
 }
 
@@ -297,7 +409,7 @@ func (d *device) act(a certify.Action) (bool, error) {
 		d.open()
 		d.later(d.sync)
 	case certify.Spoil:
-		whole, err := d.d.Issue(draft)
+		whole, err := d.issue()
 		if err != nil {
 			return false, nil
 		}
@@ -314,7 +426,20 @@ func (d *device) act(a certify.Action) (bool, error) {
 			return false, nil
 		}
 		_, err := d.slip()
-		return err == nil, nil
+		return err == nil || d.bug.prints && d.inForce(), nil
+	case certify.Shift:
+		d.later(d.update)
+	case certify.Photo:
+		err := d.shoot(false)
+		select {
+		case d.wake <- struct{}{}:
+		default:
+		}
+		return err == nil, err
+	case certify.Read:
+		d.later(d.read)
+	case certify.Scan:
+		return true, d.scan(a.Server)
 	}
 	return true, nil
 }

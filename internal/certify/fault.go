@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// maxBody is what the kit reads of a request: above what the service takes, so
-	// that it is the service that refuses.
-	maxBody = 128 << 10
+	// maxBody is what the kit reads of a request: above what the service takes (a
+	// batch, 256 KiB), so that it is the service that refuses.
+	maxBody = 512 << 10
 
 	// lateBy is longer than any device should wait; a device that waits longer gets
 	// the answer.
@@ -57,6 +57,7 @@ type mishap struct {
 	status     int // of kind status
 	retryAfter int // seconds; 0: not said
 	change     func(answer map[string]any)
+	good       bool // of kind change: only an answer of success is changed
 }
 
 func (m mishap) name() string {
@@ -107,7 +108,7 @@ func (k *kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := k.serve(e, r)
-	if a.status/100 != 2 && m.kind != none && m.kind != change {
+	if a.status/100 != 2 && a.status != http.StatusNotModified && m.kind != none && (m.kind != change || m.good) {
 		k.excuse(e)
 		m.kind = none
 	}
@@ -133,10 +134,17 @@ func (k *kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case double:
 		k.double(e, w, a)
 	case change:
+		told := bytes.Clone(a.body.Bytes())
 		alter(a, m.change)
 		k.give(e, w, a, 1)
+		if e.op == opBatch {
+			k.items(e, told, a.body.Bytes())
+		}
 	default:
 		k.give(e, w, a, 1)
+		if e.op == opBatch {
+			k.items(e, a.body.Bytes(), a.body.Bytes())
+		}
 	}
 }
 
@@ -168,6 +176,9 @@ func portal() *answer {
 func (k *kit) serve(e *exchange, r *http.Request) *answer {
 	in := r.Clone(r.Context())
 	in.Body = io.NopCloser(bytes.NewReader(e.body))
+	if e.fault != "" {
+		in.Header.Del("Accept-Encoding") // what is to be changed must be legible
+	}
 	a := &answer{header: http.Header{}}
 	k.service.ServeHTTP(a, in)
 	k.decided(e, a)
@@ -265,8 +276,10 @@ func alter(a *answer, change func(map[string]any)) {
 func extend(v any) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, member := range v {
-			extend(member)
+		for name, member := range v {
+			if name != "texts" { // which has words only
+				extend(member)
+			}
 		}
 		v["estensione_futura"] = map[string]any{"versione": 2, "note": []any{"nuovo", nil, true}}
 	case []any:

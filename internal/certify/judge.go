@@ -116,7 +116,7 @@ func judgeIDs(k *kit) (wrong []*exchange, looked int) {
 			continue
 		}
 		looked++
-		if !validID(e.fields.ID, e.at) {
+		if !validID(e.fields.ID, e.at.Add(e.skew)) {
 			wrong = append(wrong, e)
 		}
 	}
@@ -151,7 +151,7 @@ var centsPointer = regexp.MustCompile(`^/steps/[0-9]+/cents$`)
 
 func judgeContract(k *kit) (wrong []*exchange, looked int) {
 	for _, e := range k.exchanges {
-		if e.status == 0 || len(e.body) == 0 {
+		if e.status == 0 || len(e.body) == 0 || strings.HasPrefix(e.code, "photo.") { // those are judgePhotos' affair
 			continue
 		}
 		looked++

@@ -25,6 +25,10 @@ const (
 	Spoil    Verb = "spoil"     // report a code as spoiled, its paper unreadable
 	GiveBack Verb = "give-back" // end the shift: give back what was not printed
 	Refuse   Verb = "refuse"    // try to print a slip: the device is to refuse
+	Shift    Verb = "shift"     // start a shift: ask for its data
+	Photo    Verb = "photo"     // add a photo of at least 200 KB to the last slip
+	Read     Verb = "read"      // read the office's message and confirm it
+	Scan     Verb = "scan"      // read the QR code of an enrolment: its text
 )
 
 // Action is one request to the operator.
@@ -32,7 +36,7 @@ type Action struct {
 	Rule   string // id of the rule it is for
 	Verb   Verb
 	Count  int    // of Block and Slip
-	Server string // of Enrol
+	Server string // of Enrol; the text of Scan
 	Code   string // of Enrol
 }
 
@@ -62,6 +66,14 @@ func (a Action) sentence() string {
 		return "Dichiarare rovinato un preavviso: foglio illeggibile, da annullare"
 	case GiveBack:
 		return "Chiudere il turno: restituire i codici non stampati"
+	case Shift:
+		return "Iniziare il turno sul palmare: aggiornare i dati del turno"
+	case Photo:
+		return "Aggiungere all'ultimo preavviso una foto di almeno 200 KB"
+	case Read:
+		return "Leggere sul palmare il messaggio dell'ufficio e confermarlo"
+	case Scan:
+		return "Leggere sul palmare il codice QR di attivazione con questo testo: " + a.Server + "  (un secondo palmare, o lo stesso: l'attivazione deve fallire)"
 	case Refuse:
 		return "Provare a stampare un preavviso: il palmare deve rifiutarsi"
 	}
@@ -121,7 +133,7 @@ func (t *Terminal) Do(ctx context.Context, a Action) (bool, error) {
 const declined = 3
 
 // Script runs a program for every action: its arguments are the verb and what goes
-// with it (enrol SERVER CODE, block N, slip N), the rule is in the variable
+// with it (enrol SERVER CODE, block N, slip N, scan TEXT), the rule is in the variable
 // PREAVVISO_CERTIFY_RULE. It exits with 0 when the device has been told, with 3 if
 // the device declined.
 type Script struct {
@@ -135,6 +147,8 @@ func (s Script) Do(ctx context.Context, a Action) (bool, error) {
 	switch a.Verb {
 	case Enrol:
 		args = append(args, a.Server, a.Code)
+	case Scan:
+		args = append(args, a.Server)
 	case Block, Slip:
 		args = append(args, strconv.Itoa(a.Count))
 	}

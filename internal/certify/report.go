@@ -17,6 +17,7 @@ type Outcome string
 const (
 	Passed Outcome = "pass"
 	Failed Outcome = "fail"
+	Warned Outcome = "warn" // not kept, and mild
 	NotRun Outcome = "not-run"
 )
 
@@ -27,6 +28,8 @@ func (o Outcome) Italian() string {
 		return "superata"
 	case Failed:
 		return "non superata"
+	case Warned:
+		return "avvertenza"
 	}
 	return "non eseguita"
 }
@@ -79,8 +82,12 @@ func (r Report) Count(o Outcome) int {
 	return n
 }
 
-// Certified reports whether every rule of the table was tried and passed.
-func (r Report) Certified() bool { return r.Count(Passed) == len(Rules()) }
+// Certified reports whether every rule of the table was tried and passed, or is a
+// mild one.
+func (r Report) Certified() bool { return r.Kept() && len(r.Results) == len(Rules()) }
+
+// Kept is Certified for the rules that were asked for.
+func (r Report) Kept() bool { return r.Count(Passed)+r.Count(Warned) == len(r.Results) }
 
 //go:embed report.html
 var reportText string

@@ -15,6 +15,7 @@ type Rule struct {
 	Why   string // what goes wrong otherwise
 	Does  string // what the kit does
 	Pass  string // what must be seen
+	Mild  bool   // not keeping it costs bytes, not fines: a warning
 
 	// One of the two. play makes a scene and returns what the device did wrong.
 	// judge looks at all exchanges; looked is how many of them concern it.
@@ -49,11 +50,19 @@ const (
 	enrolExpired = "C01"
 	enrolLost    = "C02"
 	ruleStrange  = "C23"
+	ruleRevoked  = "C26"
+	rulePin      = "C46"
 )
 
-// Rules is the table, in the order in which they are tried. An id never changes
-// its meaning.
-func Rules() []Rule {
+// last are the scenes after which the device has to be enrolled again, or may be lost
+// to the kit: they are played after all others.
+var last = []string{rulePin, ruleRevoked}
+
+// Rules is the table, in the order in which they are tried, but for [last]. An id
+// never changes its meaning.
+func Rules() []Rule { return append(firstRules(), shiftRules()...) }
+
+func firstRules() []Rule {
 	return []Rule{
 		{ID: enrolExpired, Title: "Codice di attivazione scaduto",
 			Why:  "Un palmare che insiste con un codice rifiutato consuma rete e fa sembrare il servizio guasto.",
@@ -135,7 +144,7 @@ func Rules() []Rule {
 			Why:  "I codici arrivano in qualche minuto: insistere non li fa arrivare prima.",
 			Does: "Vuota la scorta, poi la riempie.",
 			Pass: "Al massimo 6 richieste nei 60 secondi che seguono il rifiuto (409 pool.empty); riempita la scorta, il palmare ottiene i codici.", play: playEmpty},
-		{ID: "C26", Title: "Palmare revocato",
+		{ID: ruleRevoked, Title: "Palmare revocato",
 			Why:  "Un palmare smarrito o revocato che stampa ancora fa multe che nessuno può incassare.",
 			Does: "Revoca il palmare.",
 			Pass: "Dopo il primo 401 il palmare non stampa altri preavvisi e si ferma: al massimo 10 richieste in 60 secondi.", play: playRevoked},

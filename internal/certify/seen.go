@@ -20,7 +20,17 @@ const (
 	opIssue  = "POST /v1/verbali"
 	opRead   = "GET /v1/verbali/{id}"
 	opState  = "GET /v1/state"
-	opOther  = "altro" // whatever it was, it may hold anything
+	opShift  = "GET /v1/shift"
+	opBatch  = "POST /v1/verbali/batch"
+	opPhoto  = "POST /v1/photos"
+
+	opPhotoRead = "GET /v1/photos/{id}"
+	opChunk     = "PUT /v1/photos/{id}/chunks/{offset}"
+	opFeedback  = "GET /v1/feedback"
+	opConfirm   = "POST /v1/messages/{id}/read"
+
+	opForeign = "richiesta a un'altra chiave" // whatever it was, it should not have been sent
+	opOther   = "altro"                       // whatever it was, it may hold anything
 )
 
 // exchange is one request and what became of it.
@@ -41,8 +51,11 @@ type exchange struct {
 	status   int    // what the service decided; 0: it was not asked
 	code     string // the service's error code
 	pointers []string
-	given    int  // what status the device was sent; 0: none
-	whole    bool // the device was sent the whole answer of the service
+	flags    []string // codes of what the service noticed on a slip
+	state    string   // of a photo
+	offset   int      // up to where the service has the photo
+	given    int      // what status the device was sent; 0: none
+	whole    bool     // the device was sent the whole answer of the service
 	fault    string
 	done     bool
 }
@@ -59,7 +72,10 @@ type request struct {
 	Warden    string      `json:"warden"`
 	IssuedAt  string      `json:"issued_at"`
 	Want      json.Number `json:"want"`
-	Steps     []struct {
+	Violation struct {
+		Code string `json:"code"`
+	} `json:"violation"`
+	Steps []struct {
 		Cents json.RawMessage `json:"cents"`
 	} `json:"steps"`
 }
@@ -80,6 +96,7 @@ type loan struct {
 // how many; below 0 it is all of them.
 type plan struct {
 	op   string
+	skip int // so many go well first
 	left int
 	mishap
 }
@@ -87,6 +104,7 @@ type plan struct {
 // kit is the server. Everything below mu is guarded by it.
 type kit struct {
 	service *service
+	tls     *foreign
 
 	mu        sync.Mutex
 	changed   chan struct{}
@@ -97,17 +115,33 @@ type kit struct {
 	orders    int
 }
 
-func newKit(s *service) *kit {
-	return &kit{service: s, changed: make(chan struct{}, 1), loans: map[string]*loan{}}
+func newKit(s *service, f *foreign) *kit {
+	k := &kit{service: s, tls: f, changed: make(chan struct{}, 1), loans: map[string]*loan{}}
+	f.heard = k.poke
+	return k
 }
 
 var nonceForm = regexp.MustCompile(`;\s*nonce="([^"]*)"`)
 
+var idForm = regexp.MustCompile(`^([A-Z]+ /v1/[a-z]+/)[0-9a-f]{32}(/.*)?$`)
+
 func operation(r *http.Request) string {
+	if r.TLS != nil {
+		return opForeign
+	}
 	key := r.Method + " " + r.URL.Path
 	switch key {
-	case opEnrol, opLease, opReturn, opSpoil, opIssue, opState:
+	case opEnrol, opLease, opReturn, opSpoil, opIssue, opState, opShift, opBatch, opPhoto, opFeedback:
 		return key
+	}
+	if m := idForm.FindStringSubmatch(key); m != nil {
+		switch m[1] + "{id}" + m[2] {
+		case opPhotoRead, opConfirm:
+			return m[1] + "{id}" + m[2]
+		}
+		if m[1] == "PUT /v1/photos/" && strings.HasPrefix(m[2], "/chunks/") {
+			return opChunk
+		}
 	}
 	if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/verbali/") {
 		return opRead
@@ -127,7 +161,14 @@ func (k *kit) begin(r *http.Request, body []byte) (*exchange, mishap) {
 	defer k.mu.Unlock()
 	e.rule = k.rule
 	k.exchanges = append(k.exchanges, e)
+	if e.op == opForeign {
+		return e, mishap{kind: reset}
+	}
 	if k.plan.left == 0 || k.plan.op != "" && e.op != k.plan.op {
+		return e, mishap{}
+	}
+	if k.plan.skip > 0 {
+		k.plan.skip--
 		return e, mishap{}
 	}
 	k.plan.left--
@@ -153,6 +194,9 @@ func (k *kit) decided(e *exchange, a *answer) {
 			Returned                bool
 		}
 		Errors []struct{ Pointer string }
+		Flags  []struct{ Code string }
+		State  string
+		Offset int
 	}
 	_ = json.Unmarshal(a.body.Bytes(), &told)
 	k.mu.Lock()
@@ -160,6 +204,10 @@ func (k *kit) decided(e *exchange, a *answer) {
 	e.status, e.code, e.pointers = a.status, told.Code, nil
 	for _, f := range told.Errors {
 		e.pointers = append(e.pointers, f.Pointer)
+	}
+	e.flags, e.state, e.offset = nil, told.State, told.Offset
+	for _, f := range told.Flags {
+		e.flags = append(e.flags, f.Code)
 	}
 	if a.status != http.StatusOK {
 		return
@@ -195,6 +243,11 @@ func (k *kit) end(e *exchange) {
 	k.mu.Lock()
 	e.done = true
 	k.mu.Unlock()
+	k.poke()
+}
+
+// poke has who waits look again.
+func (k *kit) poke() {
 	select {
 	case k.changed <- struct{}{}:
 	default:

@@ -3,6 +3,7 @@ package certify
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,9 @@ const (
 	inviteAge = time.Hour
 )
 
+//go:embed catalogue.yaml
+var catalogue []byte
+
 // service is the real service without its edges towards PiemontePAY, on a store
 // of its own.
 type service struct {
@@ -45,11 +49,14 @@ type service struct {
 	pool     *pool.Pool
 	verbali  *verbali.Verbali
 	shifts   *documents.Documents
+	feedback *feedback.Feedback
 	log      *slog.Logger
 
 	skew    atomic.Int64 // nanoseconds that its clock is ahead of ours
 	handler atomic.Pointer[http.Handler]
-	made    int // codes so far
+	batches atomic.Bool // whether it knows batches
+	made    int         // codes so far
+	streets int         // versions of the shift so far
 }
 
 func openService(ctx context.Context, log *slog.Logger) (_ *service, err error) {
@@ -68,9 +75,13 @@ func openService(ctx context.Context, log *slog.Logger) (_ *service, err error) 
 	s.past = registry.New(s.store, func() time.Time { return s.now().Add(-inviteAge) }, rand.Reader)
 	s.pool = pool.New(s.store, s.now, rand.Reader, nudge)
 	s.verbali = verbali.New(s.store, s.now, nudge)
+	s.feedback = feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{})
 	s.restart()
 	c := multe.Creditor{ID: creditor, Name: "Ente di certificazione", CodiceVersamento: "CERT", PoolLow: 1, PoolTarget: 20}
 	if _, err := s.registry.AddCreditor(ctx, actor, c); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	if _, _, err := s.shifts.Add(ctx, actor, creditor, multe.DocumentCatalogue, multe.DayOf(s.now()).Plus(-30), catalogue, false); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -85,15 +96,19 @@ func (s *service) now() time.Time { return time.Now().Add(time.Duration(s.skew.L
 func (s *service) restart() {
 	var h http.Handler = firmwareapi.New(firmwareapi.Config{Log: s.log, Random: rand.Reader, Now: s.now,
 		Registry: s.registry, Pool: s.pool, Verbali: s.verbali, Photos: photos.New(s.store, s.now),
-		Feedback: feedback.New(s.store, s.now, func(string) string { return "" }, &feedback.Bell{}), Shifts: s.shifts,
+		Feedback: s.feedback, Shifts: s.shifts,
 		Prints: prints.New(s.store, nil, s.now, rand.Reader, nil)}) // slips only: nobody starts a job here
 	s.handler.Store(&h)
 }
 
-// ServeHTTP knows no batches, as an older service: a device then sends its slips one
-// by one, and each can be judged.
+// ServeHTTP knows no batches but for one rule, as an older service: a device then
+// sends its slips one by one, and each can meet its own fault. Nor has it streams: the
+// kit hands on whole answers.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/v1/verbali/batch" {
+	switch {
+	case r.URL.Path == "/v1/verbali/batch" && !s.batches.Load():
+		r.URL.Path += "es"
+	case r.URL.Path == "/v1/events":
 		r.URL.Path += "es"
 	}
 	(*s.handler.Load()).ServeHTTP(w, r)
@@ -181,6 +196,23 @@ func (s *service) invite(ctx context.Context, expired bool) (multe.DeviceID, str
 	}
 	d, code, err := r.AddDevice(ctx, actor, creditor, "Palmare in prova", false)
 	return d.ID, code, err
+}
+
+// newShift makes the shift another one.
+func (s *service) newShift(ctx context.Context) error {
+	s.streets++
+	_, _, err := s.shifts.Add(ctx, actor, creditor, multe.DocumentStreets, multe.DayOf(s.now()), fmt.Appendf(nil, "Via della Prova %d", s.streets), false)
+	return err
+}
+
+// write writes a message to all handhelds.
+func (s *service) write(ctx context.Context, text string) error {
+	id, err := multe.NewID(s.now(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	_, err = s.feedback.Write(ctx, actor, creditor, multe.BulletinID(id), "", text, s.now().Add(time.Hour))
+	return err
 }
 
 func (s *service) revoke(ctx context.Context, device string) error {
