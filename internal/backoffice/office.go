@@ -36,6 +36,8 @@ type Office struct {
 	Messages Messages
 	Worklist Worklist
 	Printer  Printer
+	Lists    Lists
+	Owners   Owners
 
 	// Explain tells what a code of PiemontePAY means, said about a list, a request
 	// or a change.
@@ -100,11 +102,6 @@ type Messages interface {
 type Worklist interface {
 	Take(ctx context.Context, by string, c multe.CreditorID, id string) (multe.Discrepancy, error)
 	Close(ctx context.Context, by string, c multe.CreditorID, id string, o multe.WorkOutcome, note string) (multe.Discrepancy, error)
-}
-
-// Printer draws papers of acts as PDF, to be looked at; package prints does it.
-type Printer interface {
-	Look(ctx context.Context, actor string, c multe.CreditorID, id multe.VerbaleID, kind multe.PrintKind, language string) ([]byte, error)
 }
 
 // desk is what the pages keep in memory. All of it can be lost.
@@ -197,6 +194,8 @@ var sections = []section{
 	{"/", "Oggi", signedIn, []string{"/oggi"}},
 	{"/codici", "Codici", signedIn, nil},
 	{"/verbali", "Verbali", signedIn, []string{"/verbale"}},
+	{"/stampe", "Stampe", multe.MayPrint, nil},
+	{"/elenchi", "Elenchi", multe.MayExport, []string{"/proprietari"}},
 	{"/pagamenti", "Pagamenti", signedIn, []string{"/flussi"}},
 	{"/dispositivi", "Dispositivi", signedIn, nil},
 	{"/messaggi", "Messaggi", multe.MayHandleTrouble, nil},
@@ -310,14 +309,16 @@ type flash struct{ Tone, Text string }
 // flashes are what a page can be told to say, by the "fatto" in its address: only
 // words of ours, so that nobody can put theirs into a link.
 var flashes = map[string]flash{
-	"registrato": {"good", "Verbale registrato. Ecco il prossimo."},
-	"finito":     {"good", "Non ci sono altri verbali da registrare."},
-	"annullato":  {"good", "Annullato. Finché PiemontePAY non viene avvisata si può ripensarci."},
-	"ripreso":    {"good", "Annullamento ritirato: tutto torna com'era."},
-	"preso":      {"good", "Segnalazione presa in carico."},
-	"chiuso":     {"good", "Segnalazione chiusa. Se il problema si ripresenta, si riapre da sola."},
-	"rielabora":  {"good", "Il messaggio viene rielaborato adesso. Ricaricare la pagina tra qualche secondo."},
-	"revocato":   {"good", "Palmare revocato. I codici che aveva in mano sono messi da parte."},
+	"registrato":  {"good", "Verbale registrato. Ecco il prossimo."},
+	"finito":      {"good", "Non ci sono altri verbali da registrare."},
+	"annullato":   {"good", "Annullato. Finché PiemontePAY non viene avvisata si può ripensarci."},
+	"ripreso":     {"good", "Annullamento ritirato: tutto torna com'era."},
+	"preso":       {"good", "Segnalazione presa in carico."},
+	"ritirato":    {"good", "Elenco ritirato: i suoi atti possono stare in un altro."},
+	"proprietari": {"good", "Proprietari importati. Nel registrare un verbale il proprietario viene proposto dalla targa."},
+	"chiuso":      {"good", "Segnalazione chiusa. Se il problema si ripresenta, si riapre da sola."},
+	"rielabora":   {"good", "Il messaggio viene rielaborato adesso. Ricaricare la pagina tra qualche secondo."},
+	"revocato":    {"good", "Palmare revocato. I codici che aveva in mano sono messi da parte."},
 }
 
 // problem is one thing to correct in a form.

@@ -34,6 +34,9 @@ type field struct {
 	Name, Label, Help, Error, Value, Type, Mode string
 	Max                                         int
 	Optional, Focus                             bool
+	Options                                     []choice // a list to choose from
+	Lines                                       int      // a text of some lines
+	Tick                                        bool     // a box to tick: its value is "1"
 }
 
 // Describes lists the ids that describe the input.

@@ -21,7 +21,7 @@
   // What was asked for with the keyboard is where the reader goes on.
   document.addEventListener("htmx:afterSwap", function (e) {
     var target = document.getElementById(e.target.id);
-    if (!target) { return; }
+    if (!target || target.hasAttribute("data-quiet")) { return; } // it changes by itself: the reader stays where they are
     if (!target.hasAttribute("tabindex")) { target.setAttribute("tabindex", "-1"); }
     target.focus();
   });
