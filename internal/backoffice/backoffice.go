@@ -75,7 +75,7 @@ const maxForm = 64 << 10
 
 // routes are all of them.
 func (s *server) routes() []route {
-	return slices.Concat(s.authRoutes(), s.oidcRoutes(), s.officeRoutes(), s.printRoutes(), s.listRoutes(), s.ownerRoutes())
+	return slices.Concat(s.authRoutes(), s.oidcRoutes(), s.officeRoutes(), s.printRoutes(), s.listRoutes(), s.ownerRoutes(), s.actRoutes())
 }
 
 // New returns the pages.

@@ -3,7 +3,6 @@ package backoffice
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -19,13 +18,21 @@ type formPage struct {
 	Problems       []problem
 	Action, Button string
 	ID             string // made here, so that sending the form twice does it once; "" if it needs none
-	Fields         []field
+	Groups         []fieldGroup
 	Slip           *slipView
+}
+
+// fieldGroup is some fields that belong together.
+type fieldGroup struct {
+	Legend string // "" at the top
+	Fields []field
 }
 
 // showForm answers with a form; what is wrong stands beside its field.
 func (s *server) showForm(c *gin.Context, status int, p formPage, v func(string) string) {
-	p.Fields = filled(p.Fields, p.Problems, v)
+	for i := range p.Groups {
+		p.Groups[i].Fields = filled(p.Groups[i].Fields, p.Problems, v)
+	}
 	s.render(c, status, "modulo.html", p)
 }
 
@@ -129,13 +136,4 @@ func options(pairs ...[2]string) []choice {
 		cs[i] = choice{Value: p[0], Text: p[1]}
 	}
 	return cs
-}
-
-// count reads a number in an address; what is none is 0.
-func count(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }

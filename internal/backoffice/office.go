@@ -38,6 +38,9 @@ type Office struct {
 	Printer  Printer
 	Lists    Lists
 	Owners   Owners
+	Life     Life
+	Money    Money
+	Photos   Photos
 
 	// Explain tells what a code of PiemontePAY means, said about a list, a request
 	// or a change.
@@ -130,7 +133,14 @@ func newDesk(cfg Config) (*desk, error) {
 
 // functions are what templates can call.
 func (o *desk) functions() template.FuncMap {
-	return template.FuncMap{"static": o.static.href, "icon": o.icons.draw, "instant": instant, "euro": euro, "longDay": longDay}
+	return template.FuncMap{"static": o.static.href, "icon": o.icons.draw, "instant": instant, "euro": euro, "longDay": longDay,
+		"inc": func(i int) int { return i + 1 }, "arg": func(page view, data any) part { return part{page, data} }}
+}
+
+// part is what a part of a page gets that has forms of its own.
+type part struct {
+	Page view
+	Data any
 }
 
 // officeRoutes are the pages of the work.
@@ -314,6 +324,11 @@ var flashes = map[string]flash{
 	"annullato":   {"good", "Annullato. Finché PiemontePAY non viene avvisata si può ripensarci."},
 	"ripreso":     {"good", "Annullamento ritirato: tutto torna com'era."},
 	"preso":       {"good", "Segnalazione presa in carico."},
+	"notificato":  {"good", "Notifica registrata: da quel giorno corrono i termini."},
+	"ricorso":     {"good", "Ricorso registrato: l'importo resta fermo fino all'esito."},
+	"esito":       {"good", "Esito registrato."},
+	"corretto":    {"good", "Registrazione corretta. La versione di prima resta nella storia."},
+	"rimborsato":  {"good", "Rimborso registrato."},
 	"ritirato":    {"good", "Elenco ritirato: i suoi atti possono stare in un altro."},
 	"proprietari": {"good", "Proprietari importati. Nel registrare un verbale il proprietario viene proposto dalla targa."},
 	"chiuso":      {"good", "Segnalazione chiusa. Se il problema si ripresenta, si riapre da sola."},

@@ -162,7 +162,7 @@ func (s *server) listPage(c *gin.Context) { s.showList(c, http.StatusOK, "") }
 
 func (s *server) showList(c *gin.Context, status int, detail string) {
 	w := who(c)
-	after := count(c.Query("dopo"))
+	after := max(queryInt(c, "dopo"), 0)
 	x, lines, err := s.Lists.Lines(c, w.Creditor, multe.ExportID(c.Param("id")), after, pageSize)
 	if err != nil {
 		s.fail(c, err)

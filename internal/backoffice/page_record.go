@@ -1,17 +1,20 @@
 package backoffice
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"preavviso/internal/avviso"
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
+	"preavviso/internal/owners"
 	"preavviso/internal/store"
 )
 
@@ -27,7 +30,12 @@ type recordPage struct {
 	Common   []field
 	Left     int
 	Skip     string
+	Hints    []hintRow
+	Photos   []multe.PhotoID
 }
+
+// PhotoPath is where the photos are.
+func (p recordPage) PhotoPath() string { return "/verbale/" + string(p.Slip.ID) + "/foto/" }
 
 // field is one input with its label, help and error.
 type field struct {
@@ -53,7 +61,7 @@ func (f field) Describes() string {
 
 // recordFields are the inputs, by the code of what can be wrong with each.
 var recordFields = map[string]string{
-	"verbale.bad_register": "registro", "verbale.register_used": "registro", "verbale.bad_amount": "importo", "verbale.bad_causale": "causale", "verbale.bad_costs": "spese",
+	"verbale.bad_register": "registro", "verbale.register_used": "registro", "verbale.bad_amount": "importo", "verbale.bad_causale": "causale", "verbale.bad_costs": "spese", "verbale.no_catalogue": "importo", "amount.unknown_violation": "importo",
 	"debtor.cf": "cf", "debtor.surname": "cognome", "debtor.name": "nome", "debtor.company": "ditta", "debtor.missing": "cognome", "debtor.both": "ditta",
 	"debtor.address": "indirizzo", "debtor.civico": "civico", "debtor.cap": "cap", "debtor.city": "citta", "debtor.province": "provincia", "debtor.nation": "nazione", "debtor.email": "email",
 }
@@ -73,7 +81,8 @@ func (p *recordPage) form(v func(string) string) {
 	}
 	p.Fields = []field{
 		in(field{Name: "registro", Label: "Numero di registro", Help: "Proposto dall'ultimo registrato.", Max: multe.MaxRegister, Focus: len(p.Problems) == 0}),
-		in(field{Name: "importo", Label: "Importo dovuto da oggi, in euro", Help: "Spese comprese. Proposto: quello stampato per oggi.", Mode: "decimal", Max: 10}),
+		in(field{Name: "importo", Label: "Importo in euro, spese comprese", Help: "Vuoto: quelli di legge per la violazione stampata, dal catalogo. Scritto a mano resta fermo, anche dopo la notifica.", Mode: "decimal", Max: 10, Optional: true}),
+		in(field{Name: "spese", Label: "Spese di accertamento e notifica, in euro", Mode: "decimal", Max: 10, Optional: true}),
 		in(field{Name: "causale", Label: "Causale", Help: "La legge chi paga: niente targa, niente nomi.", Max: 90}),
 	}
 	p.Person = []field{in(field{Name: "cognome", Label: "Cognome", Max: 70}), in(field{Name: "nome", Label: "Nome", Max: 70})}
@@ -102,12 +111,75 @@ func (s *server) recordPage(c *gin.Context) {
 			return err
 		}
 		next, err := nextRegister(r, w.Creditor, t.recorded)
-		proposal = map[string]string{"registro": next, "importo": v.DueOn(multe.DayOf(s.Now())).Italian(), "causale": string(multe.CausaleOfSlip(v.Slip)), "nazione": "IT"}
+		if err != nil {
+			return err
+		}
+		proposal, err = s.proposal(r, w.Creditor, v)
+		proposal["registro"] = next
 		return err
 	}) {
 		return
 	}
-	s.showRecord(c, http.StatusOK, func(n string) string { return proposal[n] }, "persona", nil)
+	hints, ok := s.hints(c, id)
+	if !ok {
+		return
+	}
+	if n := chosenHint(hints, c.Query("proprietario")); n >= 0 {
+		fillDebtor(proposal, *hints[n].Debtor)
+	}
+	s.showRecord(c, http.StatusOK, proposed(proposal), cmp.Or(proposal["chi"], "persona"), nil)
+}
+
+// proposal is what the form begins with: the amounts of the law where the catalogue
+// knows the violation, else what is printed for today.
+func (s *server) proposal(r store.Reader, c multe.CreditorID, v multe.Verbale) (map[string]string, error) {
+	day := multe.DayOf(s.Now())
+	m := map[string]string{"causale": string(multe.CausaleOfSlip(v.Slip)), "nazione": "IT"}
+	cr, err := r.Creditor(c)
+	if err != nil {
+		return m, err
+	}
+	_, err = store.DocumentOn(r, c, multe.DocumentCatalogue, multe.DayOf(v.Slip.IssuedAt))
+	switch {
+	case errors.Is(err, fault.NotFound) || v.Slip.Violation.Code == "":
+		m["importo"], err = v.DueOn(day).Italian(), nil
+	case err == nil:
+		m["spese"] = cr.PolicyOn(day).CostsCents.Italian()
+	}
+	return m, err
+}
+
+// hintRow is an owner proposed for a verbale.
+type hintRow struct {
+	N                int // from 1
+	Name, CF, Period string
+	Fits, Chosen     bool
+	Imported         time.Time
+}
+
+// hints reads who may own the vehicle, or answers why not.
+func (s *server) hints(c *gin.Context, id multe.VerbaleID) ([]owners.Hint, bool) {
+	hints, err := s.Owners.Hints(c, who(c).Creditor, id)
+	if err != nil {
+		s.fail(c, err)
+		return nil, false
+	}
+	return hints, true
+}
+
+// chosenHint is the place of the owner to begin with: the one asked for, counted
+// from 1, else the first who owned the vehicle that day; -1 is none.
+func chosenHint(hints []owners.Hint, asked string) int {
+	if n, err := strconv.Atoi(asked); err == nil {
+		if n >= 1 && n <= len(hints) {
+			return n - 1
+		}
+		return -1
+	}
+	if len(hints) > 0 && hints[0].Fits {
+		return 0
+	}
+	return -1
 }
 
 // nextRegister proposes the number after the one that was given last: its last
@@ -180,6 +252,21 @@ func (s *server) showRecord(c *gin.Context, status int, v func(string) string, k
 	}) || !s.seen(c, "verbale", string(id), pos) {
 		return
 	}
+	hints, ok := s.hints(c, id)
+	if !ok {
+		return
+	}
+	chosen := chosenHint(hints, c.Query("proprietario"))
+	for i, h := range hints {
+		name, cf := debtor(h.Debtor, w)
+		p.Hints = append(p.Hints, hintRow{i + 1, name, cf, period(h.From, h.Until), h.Fits, i == chosen && c.Request.Method == http.MethodGet, h.Imported})
+	}
+	photos, err := s.Photos.OfVerbale(c, w.Creditor, id)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	p.Photos = shown(photos)
 	p.form(v)
 	s.render(c, status, "registra.html", p)
 }
@@ -207,11 +294,18 @@ func (s *server) record(c *gin.Context) {
 
 // typed makes a record of what was typed.
 func typed(v func(string) string, kind string) (multe.Record, error) {
-	cents, err := typedEuro(v("importo"))
-	if err != nil {
-		return multe.Record{}, err
+	r := multe.Record{Register: v("registro"), Causale: multe.Causale(v("causale"))}
+	var err error
+	if v("importo") != "" { // else what the law says, by the catalogue
+		if r.Cents, err = typedEuro(v("importo")); err != nil {
+			return r, err
+		}
 	}
-	r := multe.Record{Register: v("registro"), Cents: cents, Causale: multe.Causale(v("causale"))}
+	if v("spese") != "" {
+		if r.CostsCents, err = typedEuro(v("spese")); err != nil {
+			return r, fault.Wrap(fault.Invalid, "verbale.bad_costs", "Le spese vanno scritte in euro e centesimi, per esempio 12,50.", err)
+		}
+	}
 	d := multe.Debtor{CF: multe.CF(strings.ToUpper(v("cf"))), Address: v("indirizzo"), Civico: v("civico"), CAP: v("cap"), City: v("citta"),
 		Province: v("provincia"), Nation: strings.ToUpper(v("nazione")), Email: v("email")}
 	switch kind {

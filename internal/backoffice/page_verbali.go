@@ -239,6 +239,7 @@ type verbalePage struct {
 	Undo      string
 	Problem   string
 	Value     string
+	Act       *actView
 }
 
 // slipView is what was printed.
@@ -281,20 +282,7 @@ func slip(v multe.Verbale, w access.Who, day multe.Day) slipView {
 	p := slipView{ID: v.Slip.ID, Reference: v.Slip.ReferenceOrCode(), Plate: w.Plate(v.Slip.Plate), Nation: v.Slip.Nation, Vehicle: v.Slip.Vehicle, Place: v.Slip.Place,
 		Norm: v.Slip.Violation.Norm, Conduct: v.Slip.Violation.Conduct, Warden: v.Slip.Warden, Issued: v.Slip.IssuedAt, Received: v.ReceivedAt,
 		Offline: v.Slip.Offline, Due: euro(v.DueOn(day)), Masked: !w.May(multe.MaySeePersonal), Device: v.Device, Version: v.Version}
-	current := false
-	for i, st := range v.Slip.Steps {
-		row := stepRow{Amount: euro(st.Cents), Until: "fino al " + st.LastDay.Italian()}
-		if st.LastDay.IsZero() {
-			row.Until = "dopo"
-			if i == 0 {
-				row.Until = "sempre"
-			}
-		}
-		if v.Record == nil && !current && (st.LastDay.IsZero() || day.Compare(st.LastDay) <= 0) {
-			row.Now, current = true, true
-		}
-		p.Steps = append(p.Steps, row)
-	}
+	p.Steps = stepRows(v.Slip.Steps, day, v.Record == nil)
 	return p
 }
 
@@ -316,6 +304,7 @@ func (s *server) verbalePage(c *gin.Context) { s.showVerbale(c, http.StatusOK, "
 func (s *server) showVerbale(c *gin.Context, status int, value, detail string) {
 	w, id := who(c), multe.VerbaleID(c.Param("id"))
 	var p verbalePage
+	var whole multe.Verbale
 	var es []multe.AuditEntry
 	if !s.look(c, func(r store.Reader) error {
 		cr, err := r.Creditor(w.Creditor)
@@ -326,6 +315,7 @@ func (s *server) showVerbale(c *gin.Context, status int, value, detail string) {
 		if err != nil {
 			return noVerbale(err)
 		}
+		whole = v
 		p = verbalePage{slipView: slip(v, w, multe.DayOf(s.Now())), State: verbaleSign(v.State), Reason: v.Reason, Problem: detail, Value: value, Undo: ago(cr.Undo()),
 			MayRecord: w.May(multe.MayRecord) && v.Record == nil && v.State != multe.VerbaleCancelled,
 			MayCancel: w.May(multe.MayCancel) && (v.State == multe.VerbaleIssued || v.State == multe.VerbaleFinalised),
@@ -373,7 +363,8 @@ func (s *server) showVerbale(c *gin.Context, status int, value, detail string) {
 	for _, r := range receipts {
 		p.Receipts = append(p.Receipts, receiptRow{r.Outcome, euro(r.Cents), r.PSPName, r.PaidOn.Italian()})
 	}
-	if !s.seen(c, "verbale", string(id), p.Code.Position) {
+	var ok bool
+	if p.Act, ok = s.act(c, whole); !ok || !s.seen(c, "verbale", string(id), p.Code.Position) {
 		return
 	}
 	s.render(c, status, "verbale.html", p)
