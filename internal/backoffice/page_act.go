@@ -546,14 +546,10 @@ func (s *server) showRefund(c *gin.Context, status int, v func(string) string, i
 		Back:  "/pagamenti/" + url.PathEscape(iuv), BackText: "Il pagamento", Action: "/pagamenti/" + url.PathEscape(iuv) + "/rimborso", Groups: []fieldGroup{{"", fields}}}, v)
 }
 
-// refundPage serves GET /pagamenti/:iuv/rimborso. What is proposed is what was
-// paid in excess, else all of it.
-func (s *server) refundPage(c *gin.Context) {
-	w, iuv := who(c), c.Param("iuv")
-	var paid multe.Cents
-	var act multe.VerbaleID
-	if !s.look(c, func(r store.Reader) error {
-		list, err := r.PaymentsOf(w.Creditor, iuv, store.MaxPage)
+// refundable reads what was paid under an IUV, or answers that nothing was.
+func (s *server) refundable(c *gin.Context) (paid multe.Cents, act multe.VerbaleID, ok bool) {
+	ok = s.look(c, func(r store.Reader) error {
+		list, err := r.PaymentsOf(who(c).Creditor, c.Param("iuv"), store.MaxPage)
 		if err != nil {
 			return err
 		}
@@ -565,7 +561,16 @@ func (s *server) refundPage(c *gin.Context) {
 			paid += x.Cents
 		}
 		return nil
-	}) {
+	})
+	return paid, act, ok
+}
+
+// refundPage serves GET /pagamenti/:iuv/rimborso. What is proposed is what was
+// paid in excess, else all of it.
+func (s *server) refundPage(c *gin.Context) {
+	w := who(c)
+	paid, act, ok := s.refundable(c)
+	if !ok {
 		return
 	}
 	if act != "" {
@@ -590,6 +595,9 @@ func (s *server) refundPage(c *gin.Context) {
 // refund serves POST /pagamenti/:iuv/rimborso.
 func (s *server) refund(c *gin.Context) {
 	w, v, iuv := who(c), typedIn(c), c.Param("iuv")
+	if _, _, ok := s.refundable(c); !ok {
+		return
+	}
 	r := multe.Refund{Creditor: w.Creditor, ID: multe.RefundID(v("id")), IUV: iuv, Reason: v("motivo"), Mandate: v("mandato"), Beyond: v("oltre") != ""}
 	var err error
 	if r.Cents, err = typedEuro(v("importo")); err != nil {
