@@ -62,6 +62,8 @@ func (r route) at(i issued) string {
 			parts[n] = position
 		case p == ":iuv":
 			parts[n] = iuv
+		case p == ":kind":
+			parts[n] = string(multe.PrintPreavviso)
 		case strings.HasPrefix(p, ":"):
 			parts[n] = id
 		case strings.HasPrefix(p, "*"):

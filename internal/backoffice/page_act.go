@@ -123,7 +123,7 @@ type paperRow struct {
 
 type moneyView struct {
 	Owed, Paid, Refunded, Excess string
-	Over                         bool
+	Over, Some                   bool
 	Refunds                      []refundRow
 	Revocations                  []string
 	Flows                        []flowLineRow
@@ -297,7 +297,8 @@ func recordWords(r multe.Record) []recordWord {
 }
 
 func moneyOf(m payments.Money, w access.Who) *moneyView {
-	p := &moneyView{Owed: euro(m.Balance.Owed), Paid: euro(m.Balance.Paid), Refunded: euro(m.Balance.Refunded), Excess: euro(m.Balance.Excess()), Over: m.Balance.Excess() > 0}
+	p := &moneyView{Owed: euro(m.Balance.Owed), Paid: euro(m.Balance.Paid), Refunded: euro(m.Balance.Refunded), Excess: euro(m.Balance.Excess()), Over: m.Balance.Excess() > 0,
+		Some: m.Balance.Paid > 0 || len(m.Refunds)+len(m.Revocations)+len(m.Flows)+len(m.Exports) > 0}
 	for _, r := range m.Refunds {
 		p.Refunds = append(p.Refunds, refundRow{euro(r.Cents), r.RefundedOn.Italian(), r.Mandate, r.Reason, actorWord(r.By)})
 	}

@@ -143,8 +143,8 @@ func poisonedOffice(t *testing.T, s string) (o *office, b *browser, paths []stri
 			}
 		}
 		for _, r := range o.server.routes() {
-			if r.method != http.MethodGet || strings.Contains(r.path, "*") || r.path == "/oggi/numeri" || strings.HasSuffix(r.path, ".png") || strings.HasSuffix(r.path, ".pdf") {
-				continue
+			if r.method != http.MethodGet || strings.Contains(r.path, "*") || r.path == "/oggi/numeri" || slices.ContainsFunc([]string{".png", ".pdf", ".csv", "/file", "/carta/", "/foto/"}, func(s string) bool { return strings.Contains(r.path, s) }) {
+				continue // the last are no pages
 			}
 			at := i
 			if strings.HasSuffix(r.path, "/registra") {
