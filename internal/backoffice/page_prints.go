@@ -35,7 +35,7 @@ type Printer interface {
 	Items(ctx context.Context, c multe.CreditorID, id multe.PrintJobID, errorsOnly bool, after, limit int) ([]multe.PrintItem, error)
 	Cancel(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, error)
 	Rerun(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, error)
-	Output(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, io.ReadCloser, error)
+	Output(ctx context.Context, actor string, c multe.CreditorID, id multe.PrintJobID) (multe.PrintJob, io.ReadSeekCloser, error)
 }
 
 func (s *server) printRoutes() []route {
