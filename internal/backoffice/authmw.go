@@ -223,6 +223,16 @@ var lostForms = map[string]string{
 	"/verbali/cerca":               "la ricerca",
 	"/codici/cerca":                "la ricerca",
 	pathPassword:                   "la nuova password",
+	"/verbale/:id/notifica":        "la notifica",
+	"/verbale/:id/correggi":        "la correzione della registrazione",
+	"/verbale/:id/ricorso":         "il ricorso",
+	"/verbale/:id/esito":           "l'esito del ricorso",
+	"/verbale/:id/stampa":          "la stampa",
+	"/pagamenti/:iuv/rimborso":     "il rimborso",
+	"/stampe":                      "la stampa chiesta",
+	"/elenchi":                     "l'elenco",
+	"/elenchi/:id/ritira":          "il ritiro dell'elenco",
+	"/proprietari":                 "l'importazione dei proprietari",
 }
 
 // lost tells what was not saved, by the pattern of its route.

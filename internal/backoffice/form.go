@@ -18,6 +18,7 @@ type formPage struct {
 	Problems       []problem
 	Action, Button string
 	ID             string // made here, so that sending the form twice does it once; "" if it needs none
+	Version        uint64 // of the record that the form was drawn from; 0 if none is changed
 	Groups         []fieldGroup
 	Slip           *slipView
 }

@@ -167,7 +167,7 @@ func TestGoneBack(t *testing.T) {
 	anna, _ := o.enrolled(torino, "anna@example.it", multe.RoleResponsabile)
 	i := o.issue()
 	path := "/verbale/" + string(i.verbale.Slip.ID)
-	old := map[string]url.Values{"/annulla": lucia.get(path).form(t, path+"/annulla"), "/registra": lucia.get(path + "/registra").form(t, path+"/registra")}
+	old := map[string]url.Values{"/annulla": lucia.get(path).form(t, path+"/annulla"), "/registra": lucia.get(path+"/registra").form(t, path+"/registra")}
 	form := anna.get(path+"/registra").form(t, path+"/registra")
 	for k, v := range map[string]string{"registro": "V-77/2026", "importo": "42,00", "causale": "Verbale 77", "chi": "nessuno"} {
 		form.Set(k, v)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,20 +140,20 @@ func (s *server) act(c *gin.Context, v multe.Verbale) (*actView, bool) {
 	p := actOf(v, w, day)
 	fail := func(err error) (*actView, bool) { s.fail(c, err); return nil, false }
 	if w.May(multe.MaySeePersonal) {
-		photos, err := s.Photos.OfVerbale(c, w.Creditor, v.Slip.ID)
+		photos, err := s.Photos.OfVerbale(c.Request.Context(), w.Creditor, v.Slip.ID)
 		if err != nil {
 			return fail(err)
 		}
 		p.Photos = shown(photos)
 	}
-	papers, err := s.Printer.Of(c, w.Creditor, v.Slip.ID, "", store.MaxPage)
+	papers, err := s.Printer.Of(c.Request.Context(), w.Creditor, v.Slip.ID, "", store.MaxPage)
 	if err != nil {
 		return fail(err)
 	}
 	for _, x := range papers {
 		p.Papers = append(p.Papers, paperRow{x.ID, string(x.Kind), x.Copy, x.At, actorWord(x.Actor)})
 	}
-	m, err := s.Money.Of(c, w.Creditor, v.Slip.ID)
+	m, err := s.Money.Of(c.Request.Context(), w.Creditor, v.Slip.ID)
 	if err != nil {
 		return fail(err)
 	}
@@ -338,12 +339,23 @@ func (s *server) actForm(c *gin.Context, status int, what string, p formPage, v 
 		return
 	}
 	sl := slip(act, who(c), multe.DayOf(s.Now()))
+	p.Version = sl.Version
+	if n := c.PostForm("versione"); n != "" { // what was typed was typed over that one
+		var err error
+		if p.Version, err = strconv.ParseUint(n, 10, 64); err != nil {
+			p.Version = sl.Version
+		}
+	}
 	p.Slip, p.Back, p.BackText, p.Action = &sl, "/verbale/"+string(act.Slip.ID), "Il verbale", "/verbale/"+string(act.Slip.ID)+"/"+what
 	s.showForm(c, status, p, v)
 }
 
 // acted answers after an act: with the verbale and a word, or with the form again.
 func (s *server) acted(c *gin.Context, err error, done string, fields map[string]string, again func(status int, problems []problem)) {
+	if f := fault.Of(err); err != nil && f.Code == "record.changed" {
+		s.showVerbale(c, http.StatusConflict, "", f.Detail+" Qui c'è com'è adesso; ciò che era scritto nel modulo non è stato registrato.")
+		return
+	}
 	if err != nil {
 		if problems, ok := s.problemsOf(c, err, fields); ok {
 			again(statuses[fault.Of(err).Kind], problems)
@@ -376,7 +388,7 @@ func (s *server) notify(c *gin.Context) {
 	w, v := who(c), typedIn(c)
 	day, err := typedDay(v("giorno"), "verbale.bad_notification")
 	if err == nil {
-		_, _, err = s.Life.Notify(c, w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.Notification{How: multe.NotificationHow(v("come")), Day: day})
+		_, _, err = s.Life.Notify(c.Request.Context(), w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.Notification{How: multe.NotificationHow(v("come")), Day: day})
 	}
 	s.acted(c, err, "notificato", map[string]string{"verbale.bad_notification": "giorno", "verbale.already_notified": "giorno"},
 		func(status int, problems []problem) { s.showNotify(c, status, v, problems) })
@@ -397,7 +409,7 @@ func (s *server) appeal(c *gin.Context) {
 	w, v := who(c), typedIn(c)
 	day, err := typedDay(v("giorno"), "appeal.bad_day")
 	if err == nil {
-		_, _, err = s.Life.Appeal(c, w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.Appeal{Authority: multe.Authority(v("a")), Number: v("numero"), Day: day})
+		_, _, err = s.Life.Appeal(c.Request.Context(), w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.Appeal{Authority: multe.Authority(v("a")), Number: v("numero"), Day: day})
 	}
 	s.acted(c, err, "ricorso", map[string]string{"appeal.bad_day": "giorno"}, func(status int, problems []problem) { s.showAppeal(c, status, v, problems) })
 }
@@ -430,7 +442,7 @@ func (s *server) rule(c *gin.Context) {
 		r.Cents, err = typedEuro(v("somma"))
 	}
 	if err == nil {
-		_, _, err = s.Life.Rule(c, w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), r)
+		_, _, err = s.Life.Rule(c.Request.Context(), w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), r)
 	}
 	s.acted(c, err, "esito", map[string]string{"appeal.bad_day": "giorno", "appeal.bad_last_day": "entro", "verbale.bad_amount": "somma"},
 		func(status int, problems []problem) { s.showRule(c, status, v, problems) })
@@ -512,7 +524,7 @@ func (s *server) correct(c *gin.Context) {
 		rec.Notification = &n
 	}
 	if err == nil {
-		_, _, err = s.Life.Correct(c, w.Actor(), w.Creditor, id, rec, v("motivo"))
+		_, _, err = s.Life.Correct(c.Request.Context(), w.Actor(), w.Creditor, id, rec, v("motivo"))
 	}
 	fields := map[string]string{"verbale.bad_reason": "motivo", "verbale.bad_notification": "giorno"}
 	for code, name := range recordFields {
@@ -525,7 +537,7 @@ func (s *server) correct(c *gin.Context) {
 // the history.
 func (s *server) photo(c *gin.Context) {
 	w := who(c)
-	p, b, err := s.Photos.Bytes(c, w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.PhotoID(c.Param("foto")))
+	p, b, err := s.Photos.Bytes(c.Request.Context(), w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.PhotoID(c.Param("foto")))
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -575,7 +587,7 @@ func (s *server) refundPage(c *gin.Context) {
 		return
 	}
 	if act != "" {
-		m, err := s.Money.Of(c, w.Creditor, act)
+		m, err := s.Money.Of(c.Request.Context(), w.Creditor, act)
 		if err != nil && !errors.Is(err, fault.NotFound) {
 			s.fail(c, err)
 			return
@@ -604,7 +616,7 @@ func (s *server) refund(c *gin.Context) {
 	if r.Cents, err = typedEuro(v("importo")); err != nil {
 		err = fault.Wrap(fault.Invalid, "refund.bad_amount", fault.Of(err).Detail, err)
 	} else if r.RefundedOn, err = typedDay(v("giorno"), "refund.bad_day"); err == nil {
-		r, err = s.Money.Refund(c, w.Actor(), r)
+		r, err = s.Money.Refund(c.Request.Context(), w.Actor(), r)
 	}
 	if err != nil {
 		fields := map[string]string{"refund.bad_amount": "importo", "refund.too_much": "importo", "refund.beyond_excess": "oltre", "refund.bad_day": "giorno", "refund.bad_reason": "motivo", "refund.bad_mandate": "mandato"}

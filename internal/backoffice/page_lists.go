@@ -90,7 +90,7 @@ func (s *server) recentLists(c *gin.Context) ([]multe.Export, bool) {
 
 func (s *server) listsSince(c *gin.Context, from multe.Day) ([]multe.Export, bool, error) {
 	return latest(func(after string, n int) ([]multe.Export, error) {
-		return s.Lists.List(c, who(c).Creditor, multe.ExportID(after), n)
+		return s.Lists.List(c.Request.Context(), who(c).Creditor, multe.ExportID(after), n)
 	}, func(x multe.Export) string { return string(x.ID) }, sinceID(from), store.MaxPage)
 }
 
@@ -128,7 +128,7 @@ func (s *server) showLists(c *gin.Context, status int, v func(string) string, pr
 // makeList serves POST /elenchi.
 func (s *server) makeList(c *gin.Context) {
 	w, v := who(c), typedIn(c)
-	x, err := s.Lists.Make(c, w.Actor(), exports.Request{Creditor: w.Creditor, ID: multe.ExportID(v("id")), Kind: multe.ExportKind(v("tipo")), Again: v("ancora") != "", Despite: v("nonostante") != ""})
+	x, err := s.Lists.Make(c.Request.Context(), w.Actor(), exports.Request{Creditor: w.Creditor, ID: multe.ExportID(v("id")), Kind: multe.ExportKind(v("tipo")), Again: v("ancora") != "", Despite: v("nonostante") != ""})
 	if err != nil {
 		if problems, ok := s.problemsOf(c, err, map[string]string{"export.bad_kind": "tipo", "export.doubtful": "nonostante"}); ok {
 			s.showLists(c, statuses[fault.Of(err).Kind], v, problems, fault.Of(err).Code == "export.doubtful")
@@ -163,7 +163,7 @@ func (s *server) listPage(c *gin.Context) { s.showList(c, http.StatusOK, "") }
 func (s *server) showList(c *gin.Context, status int, detail string) {
 	w := who(c)
 	after := max(queryInt(c, "dopo"), 0)
-	x, lines, err := s.Lists.Lines(c, w.Creditor, multe.ExportID(c.Param("id")), after, pageSize)
+	x, lines, err := s.Lists.Lines(c.Request.Context(), w.Creditor, multe.ExportID(c.Param("id")), after, pageSize)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -190,7 +190,7 @@ func (s *server) showList(c *gin.Context, status int, detail string) {
 
 // listFile serves GET /elenchi/:id/file.csv.
 func (s *server) listFile(c *gin.Context) {
-	x, rows, err := s.Lists.File(c, who(c).Creditor, multe.ExportID(c.Param("id")))
+	x, rows, err := s.Lists.File(c.Request.Context(), who(c).Creditor, multe.ExportID(c.Param("id")))
 	if f := fault.Of(err); err != nil && f.Kind == fault.Conflict {
 		s.showList(c, statuses[f.Kind], f.Detail)
 		return
@@ -212,7 +212,7 @@ func (s *server) listFile(c *gin.Context) {
 // withdrawList serves POST /elenchi/:id/ritira.
 func (s *server) withdrawList(c *gin.Context) {
 	w := who(c)
-	if _, err := s.Lists.Withdraw(c, w.Actor(), w.Creditor, multe.ExportID(c.Param("id"))); err != nil {
+	if _, err := s.Lists.Withdraw(c.Request.Context(), w.Actor(), w.Creditor, multe.ExportID(c.Param("id"))); err != nil {
 		if f := fault.Of(err); f.Kind == fault.Conflict {
 			s.showList(c, statuses[f.Kind], f.Detail)
 			return
@@ -230,7 +230,7 @@ func (s *server) actsOfList(c *gin.Context, id multe.ExportID) ([]multe.VerbaleI
 	}
 	var ids []multe.VerbaleID
 	for after := 0; ; {
-		x, lines, err := s.Lists.Lines(c, who(c).Creditor, id, after, store.MaxPage)
+		x, lines, err := s.Lists.Lines(c.Request.Context(), who(c).Creditor, id, after, store.MaxPage)
 		if err != nil {
 			return nil, err
 		}

@@ -100,7 +100,7 @@ func (s *server) importOwners(c *gin.Context) {
 		for i, r := range sheet.Rows {
 			list[i] = owners.Owner{Plate: r.Plate, From: r.From, Until: r.Until, Debtor: r.Debtor}
 		}
-		if _, err := s.Owners.Import(c, w.Actor(), w.Creditor, list); err != nil {
+		if _, err := s.Owners.Import(c.Request.Context(), w.Actor(), w.Creditor, list); err != nil {
 			s.refuseExtract(c, err)
 			return
 		}

@@ -145,7 +145,7 @@ func (s *server) showPrints(c *gin.Context, status int, id string, v func(string
 		}
 	}
 	jobs, full, err := latest(func(after string, n int) ([]multe.PrintJob, error) {
-		return s.Printer.Jobs(c, w.Creditor, multe.PrintJobID(after), n)
+		return s.Printer.Jobs(c.Request.Context(), w.Creditor, multe.PrintJobID(after), n)
 	}, func(j multe.PrintJob) string { return string(j.ID) }, sinceID(from), store.MaxPage)
 	if err != nil {
 		s.fail(c, err)
@@ -190,7 +190,7 @@ func (s *server) startPrints(c *gin.Context) {
 	q, err := s.printRequest(c, v)
 	if err == nil {
 		var j multe.PrintJob
-		if j, err = s.Printer.Start(c, w.Actor(), w.Creditor, q); err == nil {
+		if j, err = s.Printer.Start(c.Request.Context(), w.Actor(), w.Creditor, q); err == nil {
 			see(c, "/stampe/"+string(j.ID))
 			return
 		}
@@ -243,7 +243,7 @@ func (s *server) actsNamed(c *gin.Context, typed string) ([]multe.VerbaleID, err
 	for i, line := range lines {
 		line = strings.TrimSpace(line)
 		var id multe.VerbaleID
-		err := s.Store.View(c, func(r store.Reader) error {
+		err := s.Store.View(c.Request.Context(), func(r store.Reader) error {
 			v, err := r.VerbaleByRegister(w.Creditor, line)
 			id = v.Slip.ID
 			return err
@@ -251,7 +251,7 @@ func (s *server) actsNamed(c *gin.Context, typed string) ([]multe.VerbaleID, err
 		if errors.Is(err, fault.NotFound) {
 			if n, bad := avviso.ParseNumber(strings.ReplaceAll(line, " ", "")); bad == nil {
 				var k multe.Code
-				k, err = s.Verbali.FindCode(c, w.Creditor, n.String())
+				k, err = s.Verbali.FindCode(c.Request.Context(), w.Creditor, n.String())
 				id = k.Verbale
 			}
 		}
@@ -295,12 +295,12 @@ func (s *server) printJobPage(c *gin.Context) { s.showPrintJob(c, http.StatusOK,
 
 func (s *server) showPrintJob(c *gin.Context, status int, problem string) {
 	w, id := who(c), multe.PrintJobID(c.Param("id"))
-	j, err := s.Printer.Job(c, w.Creditor, id)
+	j, err := s.Printer.Job(c.Request.Context(), w.Creditor, id)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	items, err := s.Printer.Items(c, w.Creditor, id, true, 0, maxShownErrors)
+	items, err := s.Printer.Items(c.Request.Context(), w.Creditor, id, true, 0, maxShownErrors)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -339,7 +339,7 @@ func (s *server) showPrintJob(c *gin.Context, status int, problem string) {
 // printOutput serves GET /stampe/:id/file.
 func (s *server) printOutput(c *gin.Context) {
 	w, id := who(c), multe.PrintJobID(c.Param("id"))
-	j, out, err := s.Printer.Output(c, w.Actor(), w.Creditor, id)
+	j, out, err := s.Printer.Output(c.Request.Context(), w.Actor(), w.Creditor, id)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -355,14 +355,14 @@ func (s *server) printOutput(c *gin.Context) {
 // cancelPrints serves POST /stampe/:id/ferma.
 func (s *server) cancelPrints(c *gin.Context) {
 	w := who(c)
-	_, err := s.Printer.Cancel(c, w.Actor(), w.Creditor, multe.PrintJobID(c.Param("id")))
+	_, err := s.Printer.Cancel(c.Request.Context(), w.Actor(), w.Creditor, multe.PrintJobID(c.Param("id")))
 	s.afterPrints(c, err)
 }
 
 // rerunPrints serves POST /stampe/:id/rifai.
 func (s *server) rerunPrints(c *gin.Context) {
 	w := who(c)
-	_, err := s.Printer.Rerun(c, w.Actor(), w.Creditor, multe.PrintJobID(c.Param("id")))
+	_, err := s.Printer.Rerun(c.Request.Context(), w.Actor(), w.Creditor, multe.PrintJobID(c.Param("id")))
 	s.afterPrints(c, err)
 }
 
@@ -381,7 +381,7 @@ func (s *server) afterPrints(c *gin.Context, err error) {
 // paper serves GET /verbale/:id/carta/:kind: a paper as it would be printed now.
 func (s *server) paper(c *gin.Context) {
 	w, id := who(c), multe.VerbaleID(c.Param("id"))
-	doc, err := s.Printer.Look(c, w.Actor(), w.Creditor, id, multe.PrintKind(c.Param("kind")), c.Query("lingua"))
+	doc, err := s.Printer.Look(c.Request.Context(), w.Actor(), w.Creditor, id, multe.PrintKind(c.Param("kind")), c.Query("lingua"))
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -398,7 +398,7 @@ var slipOptions = escpos.Options{Width: 80, DPI: 203, Postal: true}
 // slipPicture serves GET /verbale/:id/scontrino.png.
 func (s *server) slipPicture(c *gin.Context) {
 	w, id := who(c), multe.VerbaleID(c.Param("id"))
-	png, err := s.Printer.Slip(c, w.Actor(), w.Creditor, "", id, false, func(n pdf.Notice, t texts.Set) ([]byte, error) { return escpos.PNG(n, t, slipOptions) })
+	png, err := s.Printer.Slip(c.Request.Context(), w.Actor(), w.Creditor, "", id, false, func(n pdf.Notice, t texts.Set) ([]byte, error) { return escpos.PNG(n, t, slipOptions) })
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -411,14 +411,14 @@ func (s *server) slipPicture(c *gin.Context) {
 // printOne serves POST /verbale/:id/stampa: a paper that counts as printed.
 func (s *server) printOne(c *gin.Context) {
 	w, v, id := who(c), typedIn(c), multe.VerbaleID(c.Param("id"))
-	p, doc, err := s.Printer.Print(c, w.Actor(), w.Creditor, multe.PrintID(v("id")), id, multe.PrintKind(v("tipo")), v("lingua"))
+	p, doc, err := s.Printer.Print(c.Request.Context(), w.Actor(), w.Creditor, multe.PrintID(v("id")), id, multe.PrintKind(v("tipo")), v("lingua"))
 	s.printed(c, p, doc, err)
 }
 
 // printAgain serves POST /stampe/copie/:id: a paper byte for byte as it was.
 func (s *server) printAgain(c *gin.Context) {
 	w := who(c)
-	p, doc, err := s.Printer.Again(c, w.Actor(), w.Creditor, multe.PrintID(c.Param("id")))
+	p, doc, err := s.Printer.Again(c.Request.Context(), w.Actor(), w.Creditor, multe.PrintID(c.Param("id")))
 	s.printed(c, p, doc, err)
 }
 

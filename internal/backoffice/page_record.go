@@ -159,7 +159,7 @@ type hintRow struct {
 
 // hints reads who may own the vehicle, or answers why not.
 func (s *server) hints(c *gin.Context, id multe.VerbaleID) ([]owners.Hint, bool) {
-	hints, err := s.Owners.Hints(c, who(c).Creditor, id)
+	hints, err := s.Owners.Hints(c.Request.Context(), who(c).Creditor, id)
 	if err != nil {
 		s.fail(c, err)
 		return nil, false
@@ -261,7 +261,7 @@ func (s *server) showRecord(c *gin.Context, status int, v func(string) string, k
 		name, cf := debtor(h.Debtor, w)
 		p.Hints = append(p.Hints, hintRow{i + 1, name, cf, period(h.From, h.Until), h.Fits, i == chosen && c.Request.Method == http.MethodGet, h.Imported})
 	}
-	photos, err := s.Photos.OfVerbale(c, w.Creditor, id)
+	photos, err := s.Photos.OfVerbale(c.Request.Context(), w.Creditor, id)
 	if err != nil {
 		s.fail(c, err)
 		return

@@ -423,7 +423,7 @@ func (s *server) slipPDF(c *gin.Context) {
 	}) || !s.seen(c, "preavviso", string(id), v.Slip.Position) {
 		return
 	}
-	pdf, err := s.Printer.Look(c, w.Actor(), w.Creditor, id, multe.PrintPreavviso, "")
+	pdf, err := s.Printer.Look(c.Request.Context(), w.Actor(), w.Creditor, id, multe.PrintPreavviso, "")
 	if err != nil {
 		s.fail(c, err)
 		return
