@@ -62,7 +62,7 @@ var arrows = map[string]string{
 	"internal/photos":      useCase,
 	"internal/feedback":    useCase,
 	"internal/idempotency": useCase,
-	"internal/prints":      useCase + " internal/texts pdf", // the one use case whose outcome is paper (ADR 40)
+	"internal/prints":      useCase + " internal/texts pdf", // the one use case whose outcome is paper (ADR 24)
 	"internal/loop":        "",
 
 	// Adapters never import use cases, nor each other.
