@@ -14,12 +14,13 @@ func (p Payment) Day() Day {
 }
 
 // OwedFor is what was due on a day from whoever paid position p. The discounted
-// code of two is worth what it says through its last day, whatever was recorded.
+// code of two is worth what it says through its last day, whatever was recorded,
+// unless that is less.
 // Through the day on which the office asked for another amount, what was asked
 // before holds too where it is lower: nobody can have known.
 func (v Verbale) OwedFor(p PositionID, d Day) Cents {
 	if v.Slip.Full != nil && p == v.Slip.Position && d.Compare(v.Slip.Steps[0].LastDay) <= 0 {
-		return v.Slip.Steps[0].Cents
+		return min(v.Slip.Steps[0].Cents, v.DueOn(d))
 	}
 	due := v.DueOn(d)
 	for v.Record != nil && d.Compare(DayOf(v.Record.At)) <= 0 {
@@ -30,11 +31,15 @@ func (v Verbale) OwedFor(p PositionID, d Day) Cents {
 }
 
 // FullPrice is what position p was worth when it was paid on a day, which is
-// more than what was owed where somebody pays the full code of two early: that
-// much is no excess.
+// more than what was owed where somebody pays the full code of two early, or the
+// new amount on the very day on which the office asked for it: that much is no
+// excess.
 func (v Verbale) FullPrice(p PositionID, d Day) Cents {
-	due := v.OwedFor(p, d)
-	if full := v.Slip.Full; full != nil && p == full.Position {
+	due, full, discounted := v.OwedFor(p, d), v.Slip.Full, false
+	if full != nil {
+		discounted = p == v.Slip.Position
+	}
+	if full != nil && p == full.Position || v.Record != nil && !discounted && d == DayOf(v.Record.At) {
 		due = max(due, v.DueOnPosition(p, d))
 	}
 	return due
@@ -73,7 +78,7 @@ func (v Verbale) Balance(payments []Payment, refunds []Refund) Balance {
 		}
 		b.Owed = v.OwedFor(p.Position, p.Day())
 		if enough = b.Paid >= b.Owed; enough {
-			b.Owed = v.FullPrice(p.Position, p.Day())
+			b.Owed = max(b.Owed, min(b.Paid, v.FullPrice(p.Position, p.Day())))
 		}
 	}
 	return b

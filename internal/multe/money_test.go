@@ -52,6 +52,8 @@ func TestBalance(t *testing.T) {
 		{"both codes", two(fined(multe.VerbaleSettled)), []multe.Payment{pay("P1", 2940, 1), pay("P2", 4200, 1)}, 0, 2940, 4200, 7140},
 		{"before it was recorded", recorded(fined(multe.VerbaleSettled)), []multe.Payment{pay("P1", 4200, 10)}, 0, 4200, 0, 4200},
 		{"after", recorded(fined(multe.VerbaleFinalised)), []multe.Payment{pay("P1", 4200, 11)}, 0, 9000, 0, 4200},
+		{"what was recorded, on that day", recorded(fined(multe.VerbaleSettled)), []multe.Payment{pay("P1", 9000, 10)}, 0, 9000, 0, 9000},
+		{"more than that", recorded(fined(multe.VerbaleSettled)), []multe.Payment{pay("P1", 9100, 10)}, 0, 9000, 100, 9100},
 		{"discounted code after the record", recorded(two(fined(multe.VerbaleSettled))), []multe.Payment{pay("P1", 2940, 5)}, 0, 2940, 0, 2940},
 	} {
 		var refunds []multe.Refund

@@ -134,7 +134,14 @@ func (v *Verbali) UndoCancel(ctx context.Context, actor string, c multe.Creditor
 		if err := store.Restored(h.tx, next, h.at); err != nil {
 			return old, err
 		}
-		return next, h.add("verbale.restored", string(id), string(old.State), string(next.State))
+		if err := h.add("verbale.restored", string(id), string(old.State), string(next.State)); err != nil {
+			return old, err
+		}
+		cr, err := h.tx.Creditor(c)
+		if err != nil {
+			return old, err
+		}
+		return next, h.retell(next, cr) // a step may have ended meanwhile
 	})
 }
 

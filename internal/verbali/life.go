@@ -173,9 +173,9 @@ func (h history) price(v multe.Verbale, r multe.Record, cr multe.Creditor) (mult
 		r.Steps = cds.Fine(*r.Fine).Notified(policy, n.Notified, r.CostsCents)
 		return r, nil
 	}
-	// The paper in the citizen's hand holds through its last day. Of two codes the
-	// other one sees to that.
-	if steps := v.Slip.Steps; v.Slip.Full == nil && len(steps) > 1 && multe.DayOf(h.at).Compare(steps[0].LastDay) <= 0 {
+	// The paper in the citizen's hand holds through its last day, unless it asked
+	// for too much. Of two codes the other one sees to that.
+	if steps := v.Slip.Steps; v.Slip.Full == nil && len(steps) > 1 && steps[0].Cents < r.Cents && multe.DayOf(h.at).Compare(steps[0].LastDay) <= 0 {
 		r.Steps = []multe.Step{steps[0], {Cents: r.Cents}}
 	}
 	return r, nil
@@ -384,7 +384,9 @@ func (v *Verbali) Rule(ctx context.Context, actor string, c multe.CreditorID, id
 		if r.Verdetto != multe.RicorsoAccolto {
 			return next, h.appealed(old, next, "appeal.decided")
 		}
-		if err := h.appealed(old, next, "appeal.decided"); err != nil {
+		// What the days gone by say is not told in between: it would be asked for
+		// if the annulment were taken back.
+		if err := h.wrote(old, next, "appeal.decided"); err != nil {
 			return old, err
 		}
 		why, err := multe.NewCancellation(multe.CancelRicorso, "ricorso-accolto", "")
@@ -403,11 +405,15 @@ func (v *Verbali) Rule(ctx context.Context, actor string, c multe.CreditorID, id
 	})
 }
 
-func (h history) appealed(old, next multe.Verbale, action string) error {
+func (h history) wrote(old, next multe.Verbale, action string) error {
 	if err := h.tx.PutVerbale(next); err != nil {
 		return err
 	}
-	if err := h.add(action, string(old.Slip.ID), string(old.State), string(next.State)); err != nil {
+	return h.add(action, string(old.Slip.ID), string(old.State), string(next.State))
+}
+
+func (h history) appealed(old, next multe.Verbale, action string) error {
+	if err := h.wrote(old, next, action); err != nil {
 		return err
 	}
 	cr, err := h.tx.Creditor(h.creditor)
