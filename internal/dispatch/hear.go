@@ -438,8 +438,18 @@ func (b book) refused(ch multe.Change, o multe.Outcome) error {
 	return b.report(kindDebtorRefused, string(ch.ID()))
 }
 
-// withoutDebtor tells the rest of an update, whose debtor stays in our register.
+// withoutDebtor tells the rest of an update, whose debtor stays in our register,
+// unless something later is on its way: that amount is the newer one.
 func (b book) withoutDebtor(ch multe.Change) error {
+	behind, err := b.tx.ChangesOf(b.creditor, ch.Position, ch.Seq, store.MaxPage)
+	if err != nil {
+		return err
+	}
+	for _, later := range behind {
+		if later.State != multe.ChangeRefused {
+			return nil
+		}
+	}
 	want := ch.Want
 	want.Debtor = nil
 	again := multe.NewChange(b.creditor, ch.Position, 0, multe.ChangeUpdate, want, b.at)

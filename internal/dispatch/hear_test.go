@@ -137,6 +137,30 @@ func TestRefusedDebtorLeavesTheAmount(t *testing.T) {
 	}
 }
 
+// TestRefusedDebtorKeepsTheLaterAmount checks that what was told after the debtor
+// stays the last word.
+func TestRefusedDebtorKeepsTheLaterAmount(t *testing.T) {
+	w := open(t)
+	w.put(t, 1, multe.CodeActive, "reset", "debtor")
+	w.submit(t)
+	w.hear(t, esito(w.gateway.sent[0], multe.VerdictApplied))
+	w.submit(t)
+	w.update(t, func(tx store.Tx) error { // a step ended while the debtor was on its way
+		later := multe.NewChange(ente, position(1), 0, multe.ChangeUpdate, multe.Desired{Cents: 8650, Causale: "Verbale"}, w.clock)
+		return store.Tell(tx, "loop:reprice", later, w.clock)
+	})
+	w.hear(t, esito(w.gateway.sent[1], multe.VerdictRefused))
+	for i := 2; i < 4; i++ {
+		w.submit(t)
+		if len(w.gateway.sent) > i {
+			w.hear(t, esito(w.gateway.sent[i], multe.VerdictApplied))
+		}
+	}
+	if c := w.code(t, 1); c.UpstreamCents != 8650 || w.states(t, 1) != "applied refused applied" {
+		t.Errorf("%d cents after %s", c.UpstreamCents, w.states(t, 1))
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for name, test := range map[string]struct {
 		number avviso.Number

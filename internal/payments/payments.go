@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"preavviso/internal/fault"
@@ -240,11 +241,39 @@ func (h hearing) again(known, item multe.Payment) error {
 		if err := h.tx.PutPayment(known); err != nil {
 			return err
 		}
-		return h.audit("payment.receipt", item.Position, receipt(item), "", "")
+		if err := h.audit("payment.receipt", item.Position, receipt(item), "", ""); err != nil {
+			return err
+		}
+		return h.onTime(item, known)
 	case known.Cents != item.Cents:
 		return h.once(multe.TroubleChanged, item.IUV)
 	}
 	return nil
+}
+
+// onTime settles a verbale whose payment was taken for too little while its day
+// was unknown.
+func (h hearing) onTime(p, heard multe.Payment) error {
+	if p.Verbale == "" || p.Day() == heard.Day() {
+		return nil
+	}
+	v, err := h.tx.Verbale(h.creditor, p.Verbale)
+	if err != nil || v.State != multe.VerbaleIssued && v.State != multe.VerbaleFinalised {
+		return err
+	}
+	all, err := paymentsOf(h.tx, h.creditor, p.IUV)
+	if err != nil {
+		return err
+	}
+	came := multe.Cents(0)
+	for _, o := range all {
+		came += o.Cents
+	}
+	if came < v.OwedFor(p.Position, p.Day()) {
+		return nil // told when it came
+	}
+	others := slices.DeleteFunc(all, func(o multe.Payment) bool { return o.IUR == p.IUR })
+	return h.settle(v, p, others)
 }
 
 // pay marks the code paid, gives up what the platform need not be told any more,

@@ -393,6 +393,24 @@ func TestReceiptComesLater(t *testing.T) {
 	}
 }
 
+// TestDayComesLater hears of money without its day when the discount was over, and
+// then that it was paid in time.
+func TestDayComesLater(t *testing.T) {
+	w := open(t)
+	w.put(t, multe.CodeActive, multe.VerbaleIssued)
+	w.clock = printed.Plus(8).Start().UTC()
+	w.hear(t, paid("", 2940, multe.Day{}))
+	if _, state, told := w.look(t); state != multe.VerbaleIssued || told != multe.TroubleShort {
+		t.Fatalf("without its day: %s, told %q", state, told)
+	}
+	for range 2 {
+		w.hear(t, paid("R1", 2940, printed.Plus(5)))
+		if _, state, told := w.look(t); state != multe.VerbaleSettled || told != "" {
+			t.Errorf("paid in time: %s, told %q", state, told)
+		}
+	}
+}
+
 // TestListPages walks the list a page at a time, over the places that payments
 // without receipt have left.
 func TestListPages(t *testing.T) {
