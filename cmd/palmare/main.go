@@ -142,6 +142,9 @@ func open(o options) (*client.Device, error) {
 		o.server, o.pin, _ = strings.Cut(strings.TrimSpace(string(text)), " ")
 	}
 	d, err := client.Open(o.dir, o.server)
+	if errors.Is(err, client.ErrInUse) {
+		return nil, errors.New("la cartella è in uso da un altro palmare: chiudere quello e riprovare; due insieme stamperebbero lo stesso codice")
+	}
 	if err != nil || o.pin == "" {
 		return d, err
 	}

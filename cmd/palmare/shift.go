@@ -259,6 +259,9 @@ func retry(err error) bool {
 // did not upload is taken over from the paper; the other codes it held may be
 // anywhere.
 func (s *shift) install(d *client.Device, paper, code string) error {
+	if err := d.Close(); err != nil {
+		return err
+	}
 	for _, name := range []string{"journal", "key.pem"} {
 		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
 			return err

@@ -55,8 +55,12 @@ func NewConn(server string, s Signer) (*Conn, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(s.PublicKey())
-	return &Conn{base: u, signer: s, keyID: hex.EncodeToString(sum[:]), http: &http.Client{Timeout: callTimeout}, now: time.Now}, nil
+	return &Conn{base: u, signer: s, keyID: hex.EncodeToString(sum[:]), http: &http.Client{Timeout: callTimeout, CheckRedirect: stay}, now: time.Now}, nil
 }
+
+// stay keeps a request where it was sent: the service never points elsewhere, and
+// whoever is there is not the one whose key or certificate was checked.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // parseServer reads the address of a service.
 func parseServer(server string) (*url.URL, error) {

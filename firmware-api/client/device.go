@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	mathrand "math/rand/v2"
 	"net/http"
 	"os"
@@ -34,6 +35,7 @@ var (
 	ErrNoCodes = errors.New("client: no free code on this device")
 	ErrStale   = errors.New("client: the service was not heard for so long that the codes may have been set aside: Sync first")
 	ErrState   = errors.New("client: not in the present state of this code")
+	ErrInUse   = errors.New("client: another program is using this folder")
 	ErrDraft   = errors.New("client: the draft of a slip must be a JSON object without id, position and avviso")
 )
 
@@ -42,6 +44,9 @@ var (
 type Device struct {
 	conn *Conn
 	dir  string
+	lock io.Closer
+
+	closed sync.Once
 
 	mu      sync.Mutex
 	journal *journal
@@ -60,7 +65,8 @@ type Device struct {
 }
 
 // Open opens the device in a folder, which it makes if need be, and returns it with
-// what it knew. A journal that lost something is [ErrDamaged]: see [Forget].
+// what it knew. A journal that lost something is [ErrDamaged]: see [Forget]. A folder
+// that is open already, here or in another program, is [ErrInUse].
 func Open(dir, server string) (*Device, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -79,22 +85,33 @@ func OpenWith(dir, server string, s Signer) (*Device, error) {
 		return nil, err
 	}
 	d := &Device{conn: conn, dir: dir, sleep: time.Sleep, step: func(string) {}}
-	journal, payloads, err := openJournal(filepath.Join(dir, "journal"))
-	if err != nil {
+	if d.lock, err = lockFolder(dir); err != nil {
 		return nil, err
+	}
+	if err := d.load(); err != nil {
+		return nil, errors.Join(err, d.lock.Close())
+	}
+	return d, nil
+}
+
+// load reads what the device knew. d is not shared yet.
+func (d *Device) load() error {
+	journal, payloads, err := openJournal(filepath.Join(d.dir, "journal"))
+	if err != nil {
+		return err
 	}
 	for _, p := range payloads {
 		var e event
 		if err := json.Unmarshal(p, &e); err != nil || e.Kind == evState && e.State == nil {
-			return nil, errors.Join(fmt.Errorf("%w: a record is not ours", ErrDamaged), journal.close())
+			return errors.Join(fmt.Errorf("%w: a record is not ours", ErrDamaged), journal.close())
 		}
 		d.state.apply(e)
 	}
 	d.journal = journal
-	if err := d.loadShift(); err != nil {
-		return nil, errors.Join(err, journal.close())
+	if err := errors.Join(d.loadShift(), d.sweepPhotos(), d.compact()); err != nil {
+		return errors.Join(err, journal.close())
 	}
-	return d, errors.Join(d.sweepPhotos(), d.compact())
+	return nil
 }
 
 // Forget puts a damaged journal out of the way, as journal.damaged. The device must
@@ -107,8 +124,11 @@ func Forget(dir string) error {
 	return os.Rename(filepath.Join(dir, "journal"), filepath.Join(dir, "journal.damaged"))
 }
 
-// Close releases the folder.
-func (d *Device) Close() error { return d.journal.close() }
+// Close releases the folder. Closing again does nothing.
+func (d *Device) Close() (err error) {
+	d.closed.Do(func() { err = errors.Join(d.journal.close(), d.lock.Close()) })
+	return err
+}
 
 // Conn is the connection, for what Device does not do.
 func (d *Device) Conn() *Conn { return d.conn }

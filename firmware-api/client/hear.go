@@ -94,7 +94,7 @@ func (d *Device) Listen(each func(page string) error) error {
 		return err
 	}
 	// No limit on the whole answer, as other requests have: silence ends it.
-	resp, err := (&http.Client{Transport: d.conn.http.Transport}).Do(req)
+	resp, err := (&http.Client{Transport: d.conn.http.Transport, CheckRedirect: stay}).Do(req)
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}

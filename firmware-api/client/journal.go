@@ -41,10 +41,34 @@ type file interface {
 // openJournal opens or makes a journal and returns its payloads. A record that was
 // being written when the device died is cut off: nobody was told of it.
 func openJournal(path string) (*journal, [][]byte, error) {
-	data, err := os.ReadFile(path)
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrNotExist) {
-		data, err = nil, writeFile(path, nil)
+		if err = writeFile(path, nil); err == nil {
+			f, err = os.OpenFile(path, os.O_RDWR, 0o600)
+		}
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	j, payloads, err := resume(path, f)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return j, payloads, nil
+}
+
+// readFile is the *os.File of a journal that is opened.
+type readFile interface {
+	file
+	io.ReadSeeker
+	Truncate(size int64) error
+}
+
+// resume reads a journal and makes it ready for more. What was read may be in the
+// memory of the system only, if the program was killed before it was synced: it is on
+// the disk before anybody acts on it.
+func resume(path string, f readFile) (*journal, [][]byte, error) {
+	data, err := io.ReadAll(f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,18 +76,17 @@ func openJournal(path string) (*journal, [][]byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, nil, err
-	}
 	if whole < int64(len(data)) {
-		err = errors.Join(f.Truncate(whole), f.Sync())
+		err = f.Truncate(whole)
+	}
+	if err == nil && len(data) > 0 {
+		err = f.Sync()
 	}
 	if err == nil {
-		_, err = f.Seek(whole, 0)
+		_, err = f.Seek(whole, io.SeekStart)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
+		return nil, nil, err
 	}
 	return &journal{path: path, f: f, size: whole}, payloads, nil
 }
@@ -135,12 +158,24 @@ func (j *journal) append(payload []byte) error {
 
 // rewrite replaces all records by one. The old journal stays until the new one is
 // whole.
-func (j *journal) rewrite(payload []byte) error {
+func (j *journal) rewrite(payload []byte) error { return j.replace(payload, writeFile) }
+
+// replace is rewrite by way of write, which may fail before the new file has taken
+// the name or after. After it, what is appended to the old one would be lost.
+func (j *journal) replace(payload []byte, write func(path string, data []byte) error) error {
 	if j.err != nil {
 		return j.err
 	}
-	if err := writeFile(j.path, record(payload)); err != nil {
+	before, err := os.Stat(j.path)
+	if err != nil {
 		return fmt.Errorf("client: compacting the journal: %w", err)
+	}
+	if err := write(j.path, record(payload)); err != nil {
+		err = fmt.Errorf("client: compacting the journal: %w", err)
+		if after, gone := os.Stat(j.path); gone != nil || !os.SameFile(before, after) {
+			j.err = err
+		}
+		return err
 	}
 	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
