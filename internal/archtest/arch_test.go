@@ -125,7 +125,7 @@ var modules = map[string]string{
 	"github.com/makiuchi-d/gozxing":   "internal/symbol",
 	"github.com/oapi-codegen/runtime": "api api/client firmware-api",
 	"github.com/peterbourgon/ff":      "internal/config cmd/preavviso cmd/ppaysim",
-	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim",
+	"go.etcd.io/bbolt":                "internal/store/boltstore internal/ppay/ppaysim internal/web/webtest",
 	"github.com/pquerna/otp":          "internal/access",
 	"github.com/coreos/go-oidc":       "internal/backoffice",
 	"golang.org/x/oauth2":             "internal/backoffice",
