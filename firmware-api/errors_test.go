@@ -28,8 +28,9 @@ var officeOnly = map[string]string{
 	"code.bad_reason": "openapi.yaml says it first", "photo.bad_id": "openapi.yaml says it first", "photo.bad_hash": "openapi.yaml says it first", "feedback.bad_cursor": "openapi.yaml says it first", "feedback.bad_limit": "openapi.yaml says it first",
 	"print.bad_id": "openapi.yaml says it first", "creditor.changed": "two people change a creditor", "verbale.bad_reason": "the office's entry of a verbale",
 	"auth.missing":   "an API without signatures",
-	"photo.no_bytes": "the office looks at a photo",
-	"print.busy":     "the office's prints", "print.other_request": "the office's prints", "print.unknown": "the office's prints",
+	"photo.no_bytes": "the office looks at a photo", "photo.not_shown": "the office looks at a photo", "photo.bad_size": "the office looks at a photo",
+	"idempotency.bad_key": "the office's API", "idempotency.missing": "the office's API",
+	"print.busy": "the office's prints", "print.other_request": "the office's prints", "print.unknown": "the office's prints",
 }
 
 // TestErrorTable: the README has every error that a handheld can meet, and none that

@@ -23,7 +23,9 @@ import (
 	"preavviso/firmware-api/client"
 	"preavviso/internal/app"
 	"preavviso/internal/avviso"
+	"preavviso/internal/cds"
 	"preavviso/internal/config"
+	"preavviso/internal/documents"
 	"preavviso/internal/multe"
 	"preavviso/internal/store"
 	"preavviso/internal/store/boltstore"
@@ -36,6 +38,7 @@ const (
 	benchCreditor = multe.CreditorID("01234567897")
 	benchDevices  = 120
 	benchCodes    = 60_000
+	benchStreets  = 1500
 )
 
 // seed fills a store with a creditor, enrolled devices and available codes. Some
@@ -68,6 +71,16 @@ func seed(b *testing.B, path string, codes int, keys []*client.Key) {
 		}
 		return nil
 	})
+	var streets bytes.Buffer
+	for i := range benchStreets {
+		fmt.Fprintf(&streets, "Via della Rotta %d\n", i)
+	}
+	shifts := documents.New(documents.Config{Store: s, Now: time.Now, Random: rand.Reader})
+	for kind, text := range map[multe.DocumentKind][]byte{multe.DocumentCatalogue: cds.Sample(), multe.DocumentStreets: streets.Bytes()} {
+		if _, _, err := shifts.Add(b.Context(), "bench", benchCreditor, kind, multe.DayOf(now), text, false); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for from := 0; from < len(keys); from += 1000 {
 		put(func(tx store.Tx) error {
 			for i := from; i < min(from+1000, len(keys)); i++ {
@@ -257,8 +270,9 @@ func connect(b *testing.B, a *app.App, keys []*client.Key, t http.RoundTripper) 
 }
 
 // BenchmarkShiftStart is 5,000 handhelds that are switched on at once, know no
-// challenge yet, and each want ten codes, over 1,000 connections: the figure is when
-// the last one has them. Memory is that of handhelds and service together. Under
+// challenge yet, and each want the shift's data (catalogue and 1,500 streets,
+// compressed) and ten codes, over 1,000 connections: the figure is when the last one
+// has both. Memory is that of handhelds and service together. Under
 // narrow limits most are refused at first and come back when they are told to: none
 // may go without, and none may be served twice.
 func BenchmarkShiftStart(b *testing.B) {
@@ -285,13 +299,19 @@ func shiftStart(b *testing.B, limits config.Service) {
 		b.StartTimer()
 		for i, c := range conns {
 			wg.Go(func() {
-				body := fmt.Appendf(nil, `{"id":"%032x","want":%d}`, i+1, codes)
-				answer, err := c.Do("POST", "/v1/leases", body)
-				for no, ok := errors.AsType[*client.Refusal](err); ok && no.Temporary() && no.RetryAfter > 0; no, ok = errors.AsType[*client.Refusal](err) {
-					refused.Add(1)
-					time.Sleep(time.Duration(no.RetryAfter)*time.Second + time.Duration(i%500)*time.Millisecond)
-					answer, err = c.Do("POST", "/v1/leases", body)
+				ask := func(method, path string, body []byte) ([]byte, error) {
+					answer, err := c.Do(method, path, body)
+					for no, ok := errors.AsType[*client.Refusal](err); ok && no.Temporary() && no.RetryAfter > 0; no, ok = errors.AsType[*client.Refusal](err) {
+						refused.Add(1)
+						time.Sleep(time.Duration(no.RetryAfter)*time.Second + time.Duration(i%500)*time.Millisecond)
+						answer, err = c.Do(method, path, body)
+					}
+					return answer, err
 				}
+				if answer, err := ask("GET", "/v1/shift", nil); err != nil || bytes.Count(answer, []byte("Via della Rotta")) != benchStreets {
+					b.Errorf("handheld %d: %v, a shift of %d bytes", i, err, len(answer))
+				}
+				answer, err := ask("POST", "/v1/leases", fmt.Appendf(nil, `{"id":"%032x","want":%d}`, i+1, codes))
 				if err != nil || bytes.Count(answer, []byte(`"avviso"`)) != codes {
 					b.Errorf("handheld %d: %v, %s", i, err, answer)
 				}
