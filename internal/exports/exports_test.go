@@ -225,6 +225,25 @@ func TestWhoIsNotified(t *testing.T) {
 	}
 }
 
+// TestNotifyWaitsForTheSlip keeps an act that was recorded at once out of the list
+// while its slip may still be paid, or its payment be on its way: the list would
+// also ask for the discount of the slip.
+func TestNotifyWaitsForTheSlip(t *testing.T) {
+	o := open(t)
+	v := o.issue(t, 0, "AB123CD")
+	o.record(t, v, true)
+	for range 7 {
+		if _, got := o.list(t, o.request(t, multe.ExportNotify)); got != "" {
+			t.Fatalf("%s in the list of %s", got, multe.DayOf(o.Now()))
+		}
+		o.Pass(day)
+	}
+	o.Pass(day)
+	if _, got := o.list(t, o.request(t, multe.ExportNotify)); got != "AB123CD" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
 // TestWhoIsLookedUp lists plates whose slip has had its time.
 func TestWhoIsLookedUp(t *testing.T) {
 	o := open(t)

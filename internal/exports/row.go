@@ -172,6 +172,8 @@ func (l look) judgeAct(v multe.Verbale) string {
 			return OutOwner
 		case v.DueOn(l.today) == 0:
 			return OutNothing
+		case l.early(v):
+			return OutEarly
 		}
 		return ""
 	}
@@ -180,10 +182,17 @@ func (l look) judgeAct(v multe.Verbale) string {
 		return OutState
 	case v.Record != nil:
 		return OutOwner
-	case l.today.Compare(lastDay(v.Slip).Plus(graceDays)) <= 0:
+	case l.early(v):
 		return OutEarly
 	}
 	return ""
+}
+
+// early reports whether somebody may still pay, or have paid, what the slip
+// promises to who pays at once. A list would say that amount too, which is over
+// before the act arrives.
+func (l look) early(v multe.Verbale) bool {
+	return l.today.Compare(lastDay(v.Slip).Plus(graceDays)) <= 0
 }
 
 // lastDay is the last day of what the slip promises to who pays at once.

@@ -69,10 +69,7 @@ func (v *Verbali) ApproveCancel(ctx context.Context, actor string, c multe.Credi
 		if err != nil {
 			return old, err
 		}
-		if err := h.cancelled(old, next, cr); err != nil {
-			return old, err
-		}
-		return next, h.close(kindApproval, string(id))
+		return next, h.cancelled(old, next, cr)
 	})
 }
 
@@ -83,6 +80,9 @@ func (h history) cancelled(old, next multe.Verbale, cr multe.Creditor) error {
 		return err
 	}
 	if err := store.Annulled(h.tx, next, h.at); err != nil {
+		return err
+	}
+	if err := h.close(kindApproval, string(old.Slip.ID)); err != nil { // a ricorso may be upheld while somebody asks
 		return err
 	}
 	if err := h.add("verbale.cancelled", string(old.Slip.ID), string(old.State), string(next.State)); err != nil {
