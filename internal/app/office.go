@@ -45,7 +45,7 @@ func newOffice(cfg config.Service, d Deps, st store.Store, c core, enrol *enrolm
 	}
 	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access, OIDC: idp,
 		Office: backoffice.Office{Store: st, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments, Flussi: c.flussi,
-			Receipts: c.receipts, Messages: c.inbox, Worklist: worklist.New(st, d.Now), Printer: c.prints, Lists: c.exports, Life: c.verbali, Money: c.payments, Photos: c.photos, Owners: c.owners,
+			Receipts: c.receipts, Messages: c.inbox, Worklist: worklist.New(st, d.Now), Printer: c.prints, Lists: c.exports, Life: c.verbali, Money: c.payments, Photos: c.photos, Settings: c.registry, Documents: c.documents, Bulletins: c.feedback, Webhooks: c.webhooks, Owners: c.owners,
 			Explain: explain, Sentence: api.Sentence, Enrolment: enrol.show, Read: ppay.Read}})
 	if err != nil {
 		return nil, fmt.Errorf("making the pages: %w", err)

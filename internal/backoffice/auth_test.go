@@ -60,7 +60,7 @@ func officeOf(t testing.TB, w *webtest.World) *office {
 	var err error
 	o.server, err = newServer(Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Random: w.Random, Now: w.Now, URL: o.base, Access: w.Access,
 		Office: Office{Store: w.Store, Registry: w.Registry, Pool: w.Pool, Verbali: w.Verbali, Payments: w.Payments, Flussi: w.Flussi, Receipts: w.Receipts,
-			Messages: w.Inbox, Worklist: w.Worklist, Printer: w.Prints, Lists: w.Exports, Life: w.Verbali, Money: w.Payments, Photos: w.Photos, Owners: w.Owners, Read: ppay.Read, Sentence: api.Sentence,
+			Messages: w.Inbox, Worklist: w.Worklist, Printer: w.Prints, Lists: w.Exports, Life: w.Verbali, Money: w.Payments, Photos: w.Photos, Settings: w.Registry, Documents: w.Documents, Bulletins: w.Feedback, Webhooks: w.Webhooks, Owners: w.Owners, Read: ppay.Read, Sentence: api.Sentence,
 			Enrolment: func(string) (string, string, error) { return "", "", nil },
 			Explain:   func(string, string) (guide.Text, bool) { return guide.Text{}, false }}})
 	if err != nil {

@@ -75,7 +75,7 @@ const maxForm = 64 << 10
 
 // routes are all of them.
 func (s *server) routes() []route {
-	return slices.Concat(s.authRoutes(), s.oidcRoutes(), s.officeRoutes(), s.printRoutes(), s.listRoutes(), s.ownerRoutes(), s.actRoutes())
+	return slices.Concat(s.authRoutes(), s.oidcRoutes(), s.officeRoutes(), s.printRoutes(), s.listRoutes(), s.ownerRoutes(), s.actRoutes(), s.peopleRoutes(), s.settingsRoutes(), s.bulletinRoutes(), s.webhookRoutes())
 }
 
 // New returns the pages.

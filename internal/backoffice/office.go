@@ -42,6 +42,11 @@ type Office struct {
 	Money    Money
 	Photos   Photos
 
+	Settings  Settings
+	Documents Documents
+	Bulletins Bulletins
+	Webhooks  Webhooks
+
 	// Explain tells what a code of PiemontePAY means, said about a list, a request
 	// or a change.
 	Explain func(about, code string) (guide.Text, bool)
@@ -207,10 +212,10 @@ var sections = []section{
 	{"/stampe", "Stampe", multe.MayPrint, nil},
 	{"/elenchi", "Elenchi", multe.MayExport, []string{"/proprietari"}},
 	{"/pagamenti", "Pagamenti", signedIn, []string{"/flussi"}},
-	{"/dispositivi", "Dispositivi", signedIn, nil},
+	{"/dispositivi", "Dispositivi", signedIn, []string{"/comunicazioni"}},
 	{"/messaggi", "Messaggi", multe.MayHandleTrouble, nil},
 	{"/registro", "Registro", multe.MaySeeAudit, nil},
-	{"/salute", "Impostazioni e salute", signedIn, []string{"/operatori"}},
+	{"/salute", "Impostazioni e salute", signedIn, []string{"/operatori", "/impostazioni", "/collegamenti"}},
 }
 
 type navItem struct {
@@ -324,6 +329,10 @@ var flashes = map[string]flash{
 	"annullato":   {"good", "Annullato. Finché PiemontePAY non viene avvisata si può ripensarci."},
 	"ripreso":     {"good", "Annullamento ritirato: tutto torna com'era."},
 	"preso":       {"good", "Segnalazione presa in carico."},
+	"operatore":   {"good", "Fatto: vale dalla prossima richiesta di quella persona."},
+	"impostato":   {"good", "Impostazioni salvate."},
+	"caricato":    {"good", "File caricato."},
+	"scritto":     {"good", "Comunicazione mandata ai palmari."},
 	"notificato":  {"good", "Notifica registrata: da quel giorno corrono i termini."},
 	"ricorso":     {"good", "Ricorso registrato: l'importo resta fermo fino all'esito."},
 	"esito":       {"good", "Esito registrato."},

@@ -17,6 +17,7 @@ import (
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 	"preavviso/internal/payments"
+	"preavviso/internal/photos"
 	"preavviso/internal/store"
 )
 
@@ -39,7 +40,7 @@ type Money interface {
 // Photos shows the photos of a verbale; package photos does it.
 type Photos interface {
 	OfVerbale(ctx context.Context, c multe.CreditorID, id multe.VerbaleID) ([]multe.Photo, error)
-	Bytes(ctx context.Context, actor string, c multe.CreditorID, v multe.VerbaleID, id multe.PhotoID) (multe.Photo, []byte, error)
+	Show(ctx context.Context, actor string, c multe.CreditorID, v multe.VerbaleID, id multe.PhotoID, size photos.Size) ([]byte, error)
 }
 
 func (s *server) actRoutes() []route {
@@ -140,11 +141,11 @@ func (s *server) act(c *gin.Context, v multe.Verbale) (*actView, bool) {
 	p := actOf(v, w, day)
 	fail := func(err error) (*actView, bool) { s.fail(c, err); return nil, false }
 	if w.May(multe.MaySeePersonal) {
-		photos, err := s.Photos.OfVerbale(c.Request.Context(), w.Creditor, v.Slip.ID)
+		list, err := s.Photos.OfVerbale(c.Request.Context(), w.Creditor, v.Slip.ID)
 		if err != nil {
 			return fail(err)
 		}
-		p.Photos = shown(photos)
+		p.Photos = shown(list)
 	}
 	papers, err := s.Printer.Of(c.Request.Context(), w.Creditor, v.Slip.ID, "", store.MaxPage)
 	if err != nil {
@@ -168,9 +169,9 @@ func (s *server) act(c *gin.Context, v multe.Verbale) (*actView, bool) {
 }
 
 // shown are the photos whose bytes are here.
-func shown(photos []multe.Photo) []multe.PhotoID {
+func shown(list []multe.Photo) []multe.PhotoID {
 	var ids []multe.PhotoID
-	for _, x := range photos {
+	for _, x := range list {
 		if x.State == multe.PhotoKept {
 			ids = append(ids, x.ID)
 		}
@@ -533,17 +534,19 @@ func (s *server) correct(c *gin.Context) {
 	s.acted(c, err, "corretto", fields, func(status int, problems []problem) { s.showCorrect(c, status, v, problems) })
 }
 
-// photo serves GET /verbale/:id/foto/:foto, as the camera made it. The look is in
-// the history.
+// photo serves GET /verbale/:id/foto/:foto: a copy to look at, small where
+// ?misura=piccola. The look is in the history; the original is for the API.
 func (s *server) photo(c *gin.Context) {
-	w := who(c)
-	p, b, err := s.Photos.Bytes(c.Request.Context(), w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.PhotoID(c.Param("foto")))
+	w, size := who(c), photos.Page
+	if c.Query("misura") == "piccola" {
+		size = photos.Thumbnail
+	}
+	b, err := s.Photos.Show(c.Request.Context(), w.Actor(), w.Creditor, multe.VerbaleID(c.Param("id")), multe.PhotoID(c.Param("foto")), size)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	c.Header("Content-Disposition", "inline")
-	c.Data(http.StatusOK, p.Media, b)
+	c.Data(http.StatusOK, multe.MediaJPEG, b)
 }
 
 // showRefund is the form that records that money went back.
