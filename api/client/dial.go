@@ -18,9 +18,9 @@ import (
 const (
 	// DefaultTimeout is longer than the service may take to write an answer.
 	DefaultTimeout = 2 * time.Minute
-	// maxAnswer is far above the largest answer: an export of 200,000 entries of
-	// some 500 bytes.
-	maxAnswer = 256 << 20
+	// maxAnswer is above the largest answer: a print job of 10,000 acts of some 100
+	// KiB, of which a caller streams the body.
+	maxAnswer = 1 << 30
 )
 
 // Options are what Dial is told.

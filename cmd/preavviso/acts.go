@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/peterbourgon/ff/v4"
 
+	"preavviso/api/client"
 	"preavviso/internal/config"
 	"preavviso/internal/fault"
 	"preavviso/internal/multe"
@@ -43,9 +43,10 @@ province, nation, email), dove il titolo non basta; «--map campo=» lo ignora.
 
 // exportActs makes a list of acts and fetches its file.
 func exportActs(ctx context.Context, kind string, args []string, stdout io.Writer) error {
-	fs, o := portalFlags("preavviso export " + kind)
-	fs.StringVar(&o.out, 0, "out", "", "file to write, - for standard output")
-	fs.StringVar(&o.format, 0, "format", "csv", "csv or json")
+	fs, o := officeFlags("preavviso export " + kind)
+	var out, format string
+	fs.StringVar(&out, 0, "out", "", "file to write, - for standard output")
+	fs.StringVar(&format, 0, "format", "csv", "csv or json")
 	var (
 		id             string
 		again, despite bool
@@ -53,16 +54,13 @@ func exportActs(ctx context.Context, kind string, args []string, stdout io.Write
 	fs.StringVar(&id, 0, "list", "", "id of a list that was made before")
 	fs.BoolVar(&again, 0, "again", "acts of earlier lists too")
 	fs.BoolVar(&despite, 0, "despite", "although a notification of payment cannot be read")
-	if err := parsePortal(fs, args); err != nil {
+	if err := parseFlags(fs, args); err != nil {
 		return err
 	}
-	if rest := fs.GetArgs(); len(rest) > 0 {
-		return fmt.Errorf("%w: argomento di troppo %q", config.ErrUsage, rest[0])
-	}
-	if err := needed(map[string]string{"creditor": o.creditor, "token-file": o.token, "out": o.out}); err != nil {
+	if err := needed(map[string]string{"creditor": o.creditor, "token-file": o.token, "out": out}); err != nil {
 		return err
 	}
-	if o.format != "csv" && o.format != "json" {
+	if format != "csv" && format != "json" {
 		return fmt.Errorf("%w: --format: csv oppure json", config.ErrUsage)
 	}
 	if id == "" {
@@ -73,85 +71,47 @@ func exportActs(ctx context.Context, kind string, args []string, stdout io.Write
 	} else if !multe.ValidID(id) {
 		return fmt.Errorf("%w: --list: 32 cifre esadecimali minuscole", config.ErrUsage)
 	}
-	var list struct {
-		Count int
-		More  bool
-		At    time.Time
+	c, err := o.dial()
+	if err != nil {
+		return err
 	}
-	body := map[string]any{"id": id, "kind": kind, "again": again, "despite": despite}
-	if err := o.post(ctx, "exports", body, &list); err != nil {
+	reply, err := c.MakeExportWithResponse(ctx, o.creditor, nil, client.NewExport{Id: id, Kind: client.ExportKind(kind), Again: again, Despite: despite})
+	if err := said(reply, err); err != nil {
+		return err
+	}
+	list, err := whole(reply.JSON200)
+	if err != nil {
 		return err
 	}
 	fetch := func(w io.Writer) error {
-		req, err := o.get(ctx, "exports", id, "file."+o.format)
-		if err != nil {
-			return err
+		if format == "json" {
+			resp, err := c.ReadExportFile(ctx, o.creditor, id)
+			return stream(w, resp, err)
 		}
-		resp, err := o.send(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		return copyWhole(w, resp)
+		resp, err := c.ReadExportCSV(ctx, o.creditor, id)
+		return stream(w, resp, err)
 	}
-	if o.out == "-" {
+	if out == "-" {
 		return fetch(stdout)
 	}
-	if err := writeWhole(o.out, fetch); err != nil {
+	if err := writeWhole(out, fetch); err != nil {
 		return fmt.Errorf("elenco %s fatto, ma il file non è stato scritto (ripetere con --list %s): %w", id, id, err)
 	}
 	more := ""
 	if list.More {
 		more = " Ce ne sono altri: fare un altro elenco."
 	}
-	_, err := fmt.Fprintf(stdout, "%s: elenco %s, atti: %d, pagamenti conosciuti fino alle %s.%s\n", o.out, id, list.Count,
+	_, err = fmt.Fprintf(stdout, "%s: elenco %s, atti: %d, pagamenti conosciuti fino alle %s.%s\n", out, id, list.Count,
 		list.At.In(multe.Rome()).Format("15:04:05 del 02/01/2006"), more)
 	return err
-}
-
-// get prepares a read of something of the creditor.
-func (o exportOptions) get(ctx context.Context, path ...string) (*http.Request, error) {
-	u, err := url.Parse(o.url)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, fmt.Errorf("%w: --url: http://host:porta oppure https://host:porta", config.ErrUsage)
-	}
-	secrets, err := config.Secrets(o.token, minToken)
-	if err != nil {
-		return nil, fmt.Errorf("token-file: %w", err)
-	}
-	u = u.JoinPath(append([]string{"v1", "creditors", o.creditor}, path...)...)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+secrets[0])
-	return req, nil
 }
 
 // maxExtract is far above what the service takes, which says so itself.
 const maxExtract = 16 << 20
 
-// The answer to an import of owners, as the API has it.
-type ownersResult struct {
-	Committed bool
-	Fresh     int
-	Encoding  string
-	Mapping   map[string]string
-	Rows, Bad int
-	Wrong     []struct {
-		Line, Column  int
-		Field, Detail string
-	}
-	Preview []struct {
-		Line               int
-		Plate, From, Until string
-		Owner              struct{ Surname, Name, Company, City string }
-	}
-}
-
 // importOwners gives the service an extract, and shows how it understands it.
 func importOwners(ctx context.Context, args []string, stdout io.Writer) error {
-	fs, o := portalFlags("preavviso import owners")
+	fs, o := officeFlags("preavviso import owners")
 	var (
 		commit bool
 		titles []string
@@ -184,11 +144,19 @@ func importOwners(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the extract: %w", err)
 	}
-	var r ownersResult
-	if err := o.post(ctx, "owners/import", map[string]any{"file": raw, "commit": commit, "mapping": mapping}, &r); err != nil {
+	c, err := o.dial()
+	if err != nil {
 		return err
 	}
-	if err := r.show(stdout); err != nil {
+	reply, err := c.ImportOwnersWithResponse(ctx, o.creditor, nil, client.OwnerFile{File: raw, Commit: commit, Mapping: mapping})
+	if err := said(reply, err); err != nil {
+		return err
+	}
+	r, err := whole(reply.JSON200)
+	if err != nil {
+		return err
+	}
+	if err := showOwners(r, stdout); err != nil {
 		return err
 	}
 	switch {
@@ -202,8 +170,8 @@ func importOwners(ctx context.Context, args []string, stdout io.Writer) error {
 	return err
 }
 
-// show prints what the service has understood.
-func (r ownersResult) show(stdout io.Writer) error {
+// showOwners prints what the service has understood.
+func showOwners(r client.OwnerImport, stdout io.Writer) error {
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "caratteri\t%s\n", r.Encoding)
 	for _, field := range slices.Sorted(maps.Keys(r.Mapping)) {
@@ -211,7 +179,7 @@ func (r ownersResult) show(stdout io.Writer) error {
 	}
 	for _, p := range r.Preview {
 		owner := strings.TrimSpace(p.Owner.Surname + " " + p.Owner.Name + p.Owner.Company)
-		fmt.Fprintf(w, "riga %d\t%s\t%s\t%s\t%s\t%s\n", p.Line, p.Plate, p.From, p.Until, owner, p.Owner.City)
+		fmt.Fprintf(w, "riga %d\t%s\t%s\t%s\t%s\t%s\n", p.Line, p.Plate, dayOrNone(p.From.Time), dayOrNone(p.Until.Time), owner, p.Owner.City)
 	}
 	for _, x := range r.Wrong {
 		column := ""
@@ -223,6 +191,14 @@ func (r ownersResult) show(stdout io.Writer) error {
 	return w.Flush()
 }
 
+// dayOrNone writes a day, "" for none.
+func dayOrNone(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
 // parseFile parses the flags of a command that takes one file, before or after
 // them.
 func parseFile(fs *ff.FlagSet, args []string) (string, error) {
@@ -230,8 +206,10 @@ func parseFile(fs *ff.FlagSet, args []string) (string, error) {
 	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
 		files, args = args[:1], args[1:]
 	}
-	if err := parsePortal(fs, args); err != nil {
-		return "", err
+	if err := fs.Parse(args); errors.Is(err, ff.ErrHelp) {
+		return "", config.ErrHelp
+	} else if err != nil {
+		return "", fmt.Errorf("%w: %w", config.ErrUsage, err)
 	}
 	switch files = slices.Concat(files, fs.GetArgs()); {
 	case len(files) == 0:

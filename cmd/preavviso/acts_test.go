@@ -31,7 +31,7 @@ func TestActs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Pass(8 * 24 * time.Hour)
-	srv := httptest.NewServer(api.New(api.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Access: w.Access, Verbali: w.Verbali,
+	srv := httptest.NewServer(api.New(api.Config{Log: w.Log, Random: w.Random, Now: w.Now, Registry: w.Registry, Access: w.Access, Repeats: w.Repeats, Verbali: w.Verbali,
 		Exports: w.Exports, Owners: w.Owners}))
 	defer srv.Close()
 
@@ -75,6 +75,8 @@ func TestActs(t *testing.T) {
 		{[]string{"import", "owners", good, "--commit"}, exitOK, "intestatari 1, nuovi 1", ""},
 		{[]string{"import", "owners", good, "--map", "targa"}, exitUsage, "--map", ""},
 		{[]string{"import", "owners"}, exitUsage, "manca il file", ""},
+		{[]string{"operator", "invite", "--name", "Anna Neri", "--email", "anna@comune.example.it", "--role", "addetto"}, exitOK, "Codice: ", ""},
+		{[]string{"operator", "invite", "--name", "Anna Neri", "--email", "anna@comune.example.it", "--role", "addetto"}, exitError, "[operator.login_taken]", ""},
 		{[]string{"import", "owners", filepath.Join(dir, "none.csv")}, exitError, "none.csv", ""},
 	} {
 		status, stdout, stderr := call(tt.args...)

@@ -3,22 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
-	"strconv"
 
+	"preavviso/api/client"
 	"preavviso/internal/config"
-	"preavviso/internal/fault"
 	"preavviso/internal/multe"
 )
 
 // importCatalogue gives a catalogue to the service, which checks it again.
 func importCatalogue(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
-	fs, o := portalFlags("preavviso catalogue import")
+	fs, o := officeFlags("preavviso catalogue import")
 	var (
 		from   string
 		commit bool
@@ -49,59 +45,27 @@ func importCatalogue(ctx context.Context, args []string, stdin io.Reader, stdout
 	if err != nil {
 		return err
 	}
-	var added struct {
-		Document struct {
-			N    int64
-			From multe.Day
-		}
-		Findings []struct {
-			Line   int
-			Detail string
-		}
-	}
-	if err := o.putDocument(ctx, multe.DocumentCatalogue, from, !commit, body, &added); err != nil {
+	c, err := o.dial()
+	if err != nil {
 		return err
 	}
+	reply, err := c.AddDocumentWithBodyWithResponse(ctx, o.creditor, client.DocumentKind(multe.DocumentCatalogue),
+		&client.AddDocumentParams{From: from, DryRun: !commit}, "application/octet-stream", bytes.NewReader(body))
+	if err := said(reply, err); err != nil {
+		return err
+	}
+	added, err := whole(reply.JSON200)
+	if err != nil {
+		return err
+	}
+	inForce := multe.DayOf(added.Document.From.Time).Italian()
 	for _, f := range added.Findings {
 		fmt.Fprintf(stdout, "da controllare, riga %d: %s\n", f.Line, f.Detail)
 	}
 	if !commit {
-		_, err = fmt.Fprintf(stdout, "Anteprima: sarebbe il catalogo n. %d, in vigore dal %s. Ripetere con --commit per importarlo.\n", added.Document.N, added.Document.From.Italian())
+		_, err = fmt.Fprintf(stdout, "Anteprima: sarebbe il catalogo n. %d, in vigore dal %s. Ripetere con --commit per importarlo.\n", added.Document.N, inForce)
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "Catalogo n. %d importato, in vigore dal %s: i palmari lo prendono al prossimo inizio turno.\n", added.Document.N, added.Document.From.Italian())
+	_, err = fmt.Fprintf(stdout, "Catalogo n. %d importato, in vigore dal %s: i palmari lo prendono al prossimo inizio turno.\n", added.Document.N, inForce)
 	return err
-}
-
-// putDocument gives a document of the creditor to the office's API.
-func (o exportOptions) putDocument(ctx context.Context, kind multe.DocumentKind, from string, dry bool, body []byte, answer any) error {
-	u, err := url.Parse(o.url)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return fmt.Errorf("%w: --url: http://host:porta oppure https://host:porta", config.ErrUsage)
-	}
-	secrets, err := config.Secrets(o.token, minToken)
-	if err != nil {
-		return fmt.Errorf("token-file: %w", err)
-	}
-	u = u.JoinPath("v1", "creditors", o.creditor, "documents", string(kind))
-	q := url.Values{"dry_run": {strconv.FormatBool(dry)}}
-	if from != "" {
-		q.Set("from", from)
-	}
-	u.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+secrets[0])
-	req.Header.Set("Content-Type", "application/octet-stream")
-	resp, err := o.send(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxOffice)).Decode(answer); err != nil {
-		return fault.Wrap(fault.Unavailable, "export.incomplete", "La risposta non è arrivata per intero: ripetere.", err)
-	}
-	return nil
 }

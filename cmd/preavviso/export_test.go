@@ -26,6 +26,7 @@ func TestExport(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte(sheet))
 		default:
+			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = w.Write([]byte(`{"code":"auth.wrong_creditor","detail":"Le credenziali non valgono per questo ente."}`))
 		}

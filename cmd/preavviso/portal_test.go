@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"preavviso/api/client"
 )
 
 // TestPortalFiles is both commands against a service that answers in every way.
@@ -19,7 +21,8 @@ func TestPortalFiles(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
 		asked = append(asked, r.Method+" "+r.URL.Path+" "+string(raw))
-		var body importBody
+		var body client.Import
+		w.Header().Set("Content-Type", "application/json")
 		_ = json.Unmarshal(raw, &body)
 		switch {
 		case r.Header.Get("Authorization") != "Bearer "+strings.Repeat("t", 40):
@@ -33,6 +36,7 @@ func TestPortalFiles(t *testing.T) {
 		case r.URL.Path == "/v1/creditors/00514490010/orphans/import":
 			_, _ = w.Write([]byte(`{"committed":false,"rows":[{"line":2,"position":"` + p1 + `","avviso":"` + a1 + `","outcome":"recovered"}]}`))
 		default:
+			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusConflict)
 			_, _ = w.Write([]byte(`{"code":"creditor.not_portal","detail":"No."}`))
 		}
@@ -61,11 +65,11 @@ func TestPortalFiles(t *testing.T) {
 		"a list":                {append([]string{"export", "lista-di-carico", "--out", out}, flags...), 0, "2 codici da chiedere", "", "POST /v1/creditors/00514490010/lista-di-carico "},
 		"a list, to output":     {append([]string{"export", "lista-di-carico", "--out", "-"}, flags...), 0, "a;b\r\n", "", "POST"},
 		"not for the creditor":  {append(append([]string{"export", "lista-di-carico", "--out", out}, flags...), "--creditor", "1"), 1, "", "[creditor.not_portal]", "POST"},
-		"a preview":             {append([]string{"import", "iuv", good}, flags...), 0, "Anteprima", "", `{"commit":false,"rows":[{"line":2,"position":"` + p1 + `","avviso":"` + a1 + `"}]}`},
+		"a preview":             {append([]string{"import", "iuv", good}, flags...), 0, "Anteprima", "", `{"rows":[{"avviso":"` + a1 + `","line":2,"position":"` + p1 + `"}]}`},
 		"an import":             {append([]string{"import", "iuv", good, "--commit"}, flags...), 0, "Importazione eseguita", "", `{"commit":true,`},
-		"flags first":           {append(append([]string{"import", "iuv"}, flags...), good), 0, "da importare", "", `{"commit":false,`},
+		"flags first":           {append(append([]string{"import", "iuv"}, flags...), good), 0, "da importare", "", `{"rows":`},
 		"a wrong row":           {append([]string{"import", "iuv", wrong, "--commit"}, flags...), 1, "Già di un altro.", "[portal.wrong_rows]", `{"commit":true,`},
-		"an unreadable row":     {append([]string{"import", "iuv", half, "--commit"}, flags...), 1, "riga 3", "[portal.wrong_rows]", `{"commit":false,`},
+		"an unreadable row":     {append([]string{"import", "iuv", half, "--commit"}, flags...), 1, "riga 3", "[portal.wrong_rows]", `{"rows":`},
 		"nothing of ours":       {append([]string{"import", "iuv", file("none.csv", "IUV\n1\n")}, flags...), 1, "", "[portal.nothing]", ""},
 		"no file of the portal": {append([]string{"import", "iuv", token}, flags...), 1, "", "[portal.bad_file]", ""},
 		"no file":               {append([]string{"import", "iuv"}, flags...), 2, "", "manca il file", ""},

@@ -50,7 +50,12 @@ func TestPrintCommand(t *testing.T) {
 	mux.HandleFunc("GET /v1/creditors/00514490010/print-jobs/{id}/output", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("PK the output"))
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/output") {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	defer server.Close()
 	out := filepath.Join(dir, "out.zip")
 	args := []string{"--url", server.URL, "--creditor", "00514490010", "--token-file", token, "--out", out, "--kind", "avviso", "--form", "zip", "--order", "cap",

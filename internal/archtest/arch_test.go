@@ -102,7 +102,7 @@ var arrows = map[string]string{
 	"internal/app":     anyone,
 	"internal/certify": "firmware-api internal/avviso internal/documents internal/feedback internal/multe internal/photos internal/prints internal/pool internal/registry internal/store internal/store/boltstore internal/verbali",
 	"internal/demo":    "internal/app internal/cds internal/config internal/avviso internal/multe internal/fault internal/ppay/ppaysim firmware-api/client",
-	"cmd/preavviso":    "internal/certify internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
+	"cmd/preavviso":    "api/client internal/certify internal/portal internal/app internal/cds internal/config internal/demo internal/fault internal/avviso internal/texts internal/escpos pdf internal/multe internal/ppay internal/ppay/rest",
 	"cmd/ppaysim":      "internal/ppay/ppaysim internal/config internal/fault",
 	"cmd/palmare":      "firmware-api/client", // a stranger to the service, as a handheld is
 
