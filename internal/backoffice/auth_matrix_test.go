@@ -173,6 +173,9 @@ func TestPagesShowNothingOfAnother(t *testing.T) {
 		return errors.Join(tx.PutDiscrepancy(trouble),
 			tx.PutFlusso(multe.Flusso{Creditor: torino, ID: flow, FlussoHead: multe.FlussoHead{Name: "flusso-segreto"}, Received: at, Version: 1, Changed: at}),
 			tx.PutPayment(multe.Payment{Creditor: torino, IUV: i.code.Number.IUV(), IUR: "iur-segreto", Cents: 1, Received: at, Version: 1}),
+			tx.PutExport(multe.Export{Creditor: torino, ID: multe.ExportID(message), Kind: multe.ExportLookup, By: "segreto", At: at, Version: 1, Changed: at}),
+			tx.PutPrintJob(multe.PrintJob{Creditor: torino, ID: multe.PrintJobID(message), Actor: "segreto", Kind: multe.PrintPreavviso, State: multe.PrintFailed, At: at, Version: 1, Changed: at}),
+			tx.PutPrint(multe.Print{Creditor: torino, ID: multe.PrintID(message), Actor: "segreto", Verbale: i.verbale.Slip.ID, Kind: multe.PrintPreavviso, Copy: 1, At: at, Version: 1}),
 			tx.PutMessage(multe.Message{ID: message, State: multe.MessageDead, Kind: "TrasmettiRT", Raw: raw, Received: at, Version: 1, Changed: at}))
 	})
 	if err != nil {
@@ -191,12 +194,12 @@ func TestPagesShowNothingOfAnother(t *testing.T) {
 			if f != nil {
 				f = url.Values{"esito": {"done"}, "nota": {"fatto"}, "conferma": {"1"}, "tipo": {"autotutela"}, "csrf": {csrf}, "q": {plate}, "motivo": {"errore di persona"}, "id": {multe.TroubleDouble + ":" + i.code.Number.IUV()}, "nome": {"Palmare di Alba"}}
 			}
-			kinds := []string{"/verbale/", "/dispositivi/", "/codici/", "/pagamenti/", "/flussi/", "/messaggi/", "/verbali/trovati/"}
+			kinds := []string{"/verbale/", "/dispositivi/", "/codici/", "/pagamenti/", "/flussi/", "/messaggi/", "/verbali/trovati/", "/stampe/", "/stampe/copie/", "/elenchi/"}
 			if strings.Contains(r.path, "/:") && !slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(r.path, k+":") }) {
 				t.Errorf("%s: no record of Torino for it: put one above", r.path)
 			}
 			path := r.at(i)
-			for prefix, id := range map[string]string{"/flussi/": string(flow), "/messaggi/": string(message)} {
+			for prefix, id := range map[string]string{"/flussi/": string(flow), "/messaggi/": string(message), "/stampe/": string(message), "/stampe/copie/": string(message), "/elenchi/": string(message)} {
 				path = strings.Replace(path, prefix+strings.Repeat("0", 32), prefix+id, 1)
 			}
 			p := b.do(r.method, path, f)

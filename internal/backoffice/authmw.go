@@ -3,6 +3,7 @@ package backoffice
 import (
 	"crypto/subtle"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -66,6 +67,13 @@ func (s *server) admit(r route) gin.HandlerFunc {
 		limit = maxForm
 	}
 	return func(c *gin.Context) {
+		if c.Request.ContentLength > limit {
+			// Browsers send all of it before they read: an answer before that is
+			// a broken connection to them, and not a page.
+			_, _ = io.CopyN(io.Discard, c.Request.Body, maxDrain)
+			s.fail(c, errTooLarge())
+			return
+		}
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 		if r.need == public {
 			return
@@ -141,6 +149,14 @@ func (s *server) once(c *gin.Context, w access.Who) {
 	}
 }
 
+// maxDrain is how much of a form that is too large is read and thrown away, so
+// that a page can say so: what people send by mistake is a photo or a scan.
+const maxDrain = 32 << 20
+
+func errTooLarge() error {
+	return fault.New(fault.Invalid, "request.too_large", "I dati inviati sono troppo grandi per questa pagina: nulla è stato salvato. Controllare di avere scelto il file giusto, o dividerlo.")
+}
+
 func parseForm(c *gin.Context) error {
 	var err error
 	if strings.HasPrefix(c.ContentType(), "multipart/") {
@@ -149,7 +165,7 @@ func parseForm(c *gin.Context) error {
 		err = c.Request.ParseForm()
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return fault.New(fault.Invalid, "request.too_large", "I dati inviati sono troppo grandi per questa pagina.")
+		return errTooLarge()
 	}
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "request.malformed", "I dati non sono arrivati per intero. Riprovare.", err)

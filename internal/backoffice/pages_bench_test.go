@@ -152,6 +152,9 @@ func TestPagesOfABusyTown(t *testing.T) {
 			continue
 		}
 		p := b.get(a.path)
+		if strings.HasPrefix(a.name, "/stampe/") && p.status == http.StatusNotFound {
+			continue // a town has no print jobs
+		}
 		if want := slices.Contains(missing, a.name); want == (p.status < 400) || p.status >= 500 {
 			t.Errorf("%s: %d", a.path, p.status)
 		}

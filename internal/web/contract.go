@@ -180,6 +180,7 @@ func readBody(c *gin.Context, kind string, limit int64) ([]byte, bool) {
 func readAll(c *gin.Context, limit int64) ([]byte, bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		_, _ = io.CopyN(io.Discard, c.Request.Body, maxDrain) // who still sends does not read the answer
 		refuse(c, http.StatusRequestEntityTooLarge, "request.too_large", "Quanto inviato è troppo grande: al massimo "+bytesItalian(limit)+".")
 		return nil, false
 	}
@@ -189,6 +190,10 @@ func readAll(c *gin.Context, limit int64) ([]byte, bool) {
 	}
 	return body, true
 }
+
+// maxDrain is how much of a request that is too large is thrown away, so that the
+// caller gets an answer and not a broken connection.
+const maxDrain = 32 << 20
 
 // bytesItalian says a size as people do.
 func bytesItalian(n int64) string {
