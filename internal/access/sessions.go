@@ -22,6 +22,16 @@ var (
 // Session tells who holds a token. The error is fault.Forbidden with a code of
 // session.… when nobody does any more.
 func (a *Access) Session(ctx context.Context, token string) (Who, error) {
+	return a.session(ctx, token, true)
+}
+
+// Peek is [Access.Session] for what a page asks by itself: it is no sign that
+// somebody sits there, and keeps no session open.
+func (a *Access) Peek(ctx context.Context, token string) (Who, error) {
+	return a.session(ctx, token, false)
+}
+
+func (a *Access) session(ctx context.Context, token string, somebody bool) (Who, error) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
 		return Who{}, errNoSession
 	}
@@ -46,7 +56,7 @@ func (a *Access) Session(ctx context.Context, token string) (Who, error) {
 	if err := ended(s, now); err != nil {
 		return Who{}, err
 	}
-	if now.Sub(s.Seen) >= seenEvery {
+	if somebody && now.Sub(s.Seen) >= seenEvery {
 		if err := a.seen(ctx, s, now); err != nil {
 			return Who{}, err
 		}

@@ -146,7 +146,7 @@ func Open(cfg config.Service, d Deps) (_ *App, err error) {
 		}
 		a.servers = append(a.servers, server{"office", l, nil, ours})
 		pages := &a.servers[len(a.servers)-1]
-		if pages.h, err = newOffice(cfg, d, st, c, enrol, l); err != nil {
+		if pages.h, err = newOffice(cfg, d, st, c, enrol, l, a.stopping); err != nil {
 			return nil, err
 		}
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 // newOffice returns the pages that listen on l.
-func newOffice(cfg config.Service, d Deps, st store.Store, c core, enrol *enrolment, l net.Listener) (http.Handler, error) {
+func newOffice(cfg config.Service, d Deps, st store.Store, c core, enrol *enrolment, l net.Listener, stopping <-chan struct{}) (http.Handler, error) {
 	url := cfg.OfficeURL
 	if url == "" {
 		url = "http://" + l.Addr().String()
@@ -43,7 +43,7 @@ func newOffice(cfg config.Service, d Deps, st store.Store, c core, enrol *enrolm
 		}
 		idp = &backoffice.OIDC{Issuer: cfg.OIDCIssuer, ClientID: cfg.OIDCClientID, ClientSecret: secrets[0]}
 	}
-	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Access: c.access, OIDC: idp,
+	h, err := backoffice.New(backoffice.Config{Log: d.Log, Random: d.Random, Now: d.Now, URL: url, Proxies: proxies, Stopping: stopping, Access: c.access, OIDC: idp,
 		Office: backoffice.Office{Store: st, Registry: c.registry, Pool: c.pool, Verbali: c.verbali, Payments: c.payments, Flussi: c.flussi,
 			Receipts: c.receipts, Messages: c.inbox, Worklist: worklist.New(st, d.Now), Printer: c.prints, Lists: c.exports, Life: c.verbali, Money: c.payments, Photos: c.photos, Settings: c.registry, Documents: c.documents, Bulletins: c.feedback, Webhooks: c.webhooks, Owners: c.owners,
 			Explain: explain, Sentence: api.Sentence, Enrolment: enrol.show, Read: ppay.Read}})

@@ -78,7 +78,11 @@ func (s *server) admit(r route) gin.HandlerFunc {
 		if r.need == public {
 			return
 		}
-		w, err := s.session(c)
+		ask := s.session
+		if r.path == pathNumbers {
+			ask = s.peek
+		}
+		w, err := ask(c)
 		if err != nil {
 			s.signInFirst(c, err)
 			return
@@ -294,11 +298,21 @@ func (s *server) cookieName() string {
 }
 
 func (s *server) session(c *gin.Context) (access.Who, error) {
-	token, err := c.Request.Cookie(s.cookieName())
+	return s.Access.Session(c.Request.Context(), s.token(c))
+}
+
+// peek is session for what a page asks while nobody may be looking.
+func (s *server) peek(c *gin.Context) (access.Who, error) {
+	return s.Access.Peek(c.Request.Context(), s.token(c))
+}
+
+// token is what the browser shows; "" if nothing.
+func (s *server) token(c *gin.Context) string {
+	cookie, err := c.Request.Cookie(s.cookieName())
 	if err != nil {
-		return s.Access.Session(c.Request.Context(), "")
+		return ""
 	}
-	return s.Access.Session(c.Request.Context(), token.Value)
+	return cookie.Value
 }
 
 // setCookie gives the browser a session. It is Lax and not Strict: a link in an

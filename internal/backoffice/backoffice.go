@@ -37,6 +37,10 @@ type Config struct {
 	// Proxies are whom we believe about the address of a browser.
 	Proxies []netip.Prefix
 
+	// Stopping is closed when the service is about to stop: streams end then; nil is
+	// never.
+	Stopping <-chan struct{}
+
 	Access *access.Access
 	OIDC   *OIDC // nil: people sign in here alone
 

@@ -25,6 +25,9 @@ const (
 	streamWrite   = 10 * time.Second
 )
 
+// pathNumbers is asked for by a page, not by a person: it keeps no session open.
+const pathNumbers = "/oggi/numeri"
+
 // streams counts who is listening.
 type streams struct {
 	mu  sync.Mutex
@@ -87,7 +90,12 @@ func (s *server) liveNumbers(c *gin.Context) {
 		case <-end.C:
 			send("end", "{}")
 			return
+		case <-s.Stopping:
+			return // the page asks again, and finds who came after us
 		case <-tick.C:
+		}
+		if _, err := s.peek(c); err != nil {
+			return // signed out, ended or disabled: the page's next question is told which
 		}
 	}
 }

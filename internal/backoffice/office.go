@@ -156,7 +156,7 @@ func (s *server) officeRoutes() []route {
 		{get, "/accessibilita", public, 0, func(c *gin.Context) { s.render(c, http.StatusOK, "accessibilita.html", nil) }},
 
 		{get, "/", signedIn, 0, s.todayPage},
-		{get, "/oggi/numeri", signedIn, 0, s.liveNumbers},
+		{get, pathNumbers, signedIn, 0, s.liveNumbers},
 		{post, "/oggi/prendi", multe.MayHandleTrouble, 0, s.takeTrouble},
 		{post, "/oggi/chiudi", multe.MayHandleTrouble, 0, s.closeTrouble},
 
