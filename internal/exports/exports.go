@@ -195,7 +195,8 @@ func clear(r store.Reader, q Request) error {
 	return nil
 }
 
-// anyMoney reports whether there is a message about payments in a state.
+// anyMoney reports whether there is a message about payments in a state. A dead one
+// stays dead: it counts until a person has closed what was told of it.
 func anyMoney(r store.Reader, s multe.MessageState) (bool, error) {
 	for after := multe.MessageID(""); ; {
 		page, err := r.MessagesIn(s, after, messagePage)
@@ -203,10 +204,17 @@ func anyMoney(r store.Reader, s multe.MessageState) (bool, error) {
 			return false, err
 		}
 		for _, m := range page {
-			if moneyMessages[m.Kind] {
+			after = m.ID
+			if !moneyMessages[m.Kind] {
+				continue
+			}
+			told, err := r.Discrepancy("", m.Problem+":"+string(m.ID)) // see package inbox
+			if err != nil && !errors.Is(err, fault.NotFound) {
+				return false, err
+			}
+			if s != multe.MessageDead || err != nil || told.Open {
 				return true, nil
 			}
-			after = m.ID
 		}
 	}
 }

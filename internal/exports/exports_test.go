@@ -225,6 +225,22 @@ func TestWhoIsNotified(t *testing.T) {
 	}
 }
 
+// TestDeadMessageIsLookedAt ends the doubt about a notice that cannot be read when a
+// person has closed what was told of it.
+func TestDeadMessageIsLookedAt(t *testing.T) {
+	o := open(t)
+	m := multe.Message{ID: "m1", State: multe.MessageDead, Kind: "TrasmettiNotifichePagamento", Raw: []byte("x"), Problem: "message.unreadable", Received: o.Now(), Version: 1}
+	trouble := multe.NewDiscrepancy("", m.Problem, string(m.ID), "x", o.Now())
+	o.update(t, func(tx store.Tx) error { return errors.Join(tx.PutMessage(m), tx.PutDiscrepancy(trouble)) })
+	if _, err := o.Exports.Make(t.Context(), "operator:o", o.request(t, multe.ExportNotify)); fault.Of(err).Code != "export.doubtful" {
+		t.Fatalf("not looked at: %v", err)
+	}
+	o.update(t, func(tx store.Tx) error { return tx.PutDiscrepancy(trouble.Close(o.Now())) })
+	if _, err := o.Exports.Make(t.Context(), "operator:o", o.request(t, multe.ExportNotify)); err != nil {
+		t.Errorf("looked at: %v", err)
+	}
+}
+
 // TestNotifyWaitsForTheSlip keeps an act that was recorded at once out of the list
 // while its slip may still be paid, or its payment be on its way: the list would
 // also ask for the discount of the slip.
