@@ -56,6 +56,15 @@ var sentences = map[string]string{
 	"appeal.registered":        "Ricorso registrato: l'importo resta fermo fino all'esito.",
 	"appeal.decided":           "Esito del ricorso registrato.",
 
+	"photo.declared": "Foto annunciata dal palmare.",
+	"photo.waiting":  "Foto arrivata prima del suo verbale.",
+	"photo.kept":     "Foto arrivata e conservata.",
+	"photo.refused":  "Foto arrivata rovinata: non conservata.",
+	"photo.dropped":  "Foto mai arrivata per intero: eliminata.",
+	"photo.seen":     "Foto guardata.",
+	"photo.taken":    "Originale della foto scaricato.",
+	"photo.expired":  "Foto cancellata: il verbale è chiuso da più tempo di quanto l'ente le conserva.",
+
 	"verbale.restored": "Annullamento del verbale ripensato: torna com'era.",
 	"verbale.settled":  "Verbale estinto con il pagamento.",
 
