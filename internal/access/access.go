@@ -42,6 +42,7 @@ type Access struct {
 	aead   cipher.AEAD
 
 	hashing   chan struct{} // a place for each hash in progress
+	waiting   chan struct{} // a place for each in progress or asked for
 	strangers *tries        // of logins that nobody has
 	addresses *tries
 }
@@ -52,7 +53,7 @@ func New(cfg Config) (*Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Access{store: cfg.Store, now: cfg.Now, random: cfg.Random, aead: aead, hashing: make(chan struct{}, maxHashes),
+	return &Access{store: cfg.Store, now: cfg.Now, random: cfg.Random, aead: aead, hashing: make(chan struct{}, maxHashes), waiting: make(chan struct{}, maxHashes+maxWaiting),
 		strangers: newTries(freeTries), addresses: newTries(freeTriesOfAddress)}, nil
 }
 

@@ -28,6 +28,9 @@ const (
 	hashBytes    = 32
 	// maxHashes at a time: two cost 38 MiB and leave the other cores to the town.
 	maxHashes = 2
+	// maxWaiting for a hash: two seconds' worth. A flood of logins from everywhere is
+	// refused then, and who signs in between its waves gets through.
+	maxWaiting = 100
 )
 
 // The bounds of a password, in characters: length is what makes it strong (NIST
@@ -134,6 +137,12 @@ func (a *Access) matches(ctx context.Context, stored, password string) (bool, er
 
 // withHash runs fn when fewer than maxHashes are at it.
 func (a *Access) withHash(ctx context.Context, fn func()) error {
+	select {
+	case a.waiting <- struct{}{}:
+		defer func() { <-a.waiting }()
+	default:
+		return fault.New(fault.Unavailable, "access.busy", "Troppi accessi nello stesso momento: riprovare tra qualche secondo.")
+	}
 	select {
 	case a.hashing <- struct{}{}:
 	case <-ctx.Done():
