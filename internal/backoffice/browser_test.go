@@ -22,6 +22,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/pquerna/otp/totp"
 
+	"preavviso/internal/backoffice"
 	"preavviso/internal/demo"
 )
 
@@ -35,6 +36,41 @@ func TestPages(t *testing.T) {
 		missing(t, fmt.Errorf(`axe-core is not there, run "make assets": %w`, err))
 	}
 	link, sim := runDemo(t)
+	w := newWalker(t, chromium, string(axe))
+	w.signIn(link)
+	w.trouble(sim)
+	w.find()
+	for i := range w.pages {
+		w.visit(&w.pages[i])
+	}
+	w.withoutScripts()
+	w.byKeyboard()
+	w.search()
+	w.records()
+}
+
+// TestManagementPages walks the pages of who manages an office.
+func TestManagementPages(t *testing.T) {
+	chromium := browserOf(t)
+	axe, err := os.ReadFile(filepath.Join("..", "assets", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		missing(t, fmt.Errorf(`axe-core is not there, run "make assets": %w`, err))
+	}
+	w := newWalker(t, chromium, string(axe))
+	w.signIn(backoffice.AdminInvitation(t))
+	for _, path := range []string{"/operatori", "/impostazioni", "/impostazioni/file/streets", "/collegamenti", "/comunicazioni"} {
+		w.pages = append(w.pages, visited{name: "gestione" + strings.ReplaceAll(path, "/", "-"), path: path})
+	}
+	for i := range w.pages {
+		w.visit(&w.pages[i])
+	}
+	w.withoutScripts()
+	w.byKeyboard()
+}
+
+// newWalker starts a browser.
+func newWalker(t *testing.T, chromium, axe string) *walker {
+	t.Helper()
 	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(chromium), chromedp.WindowSize(1280, 900),
 		chromedp.Flag("lang", "it"), chromedp.Flag("force-color-profile", "srgb"))
 	if os.Getuid() == 0 {
@@ -48,18 +84,9 @@ func TestPages(t *testing.T) {
 	if err := chromedp.Run(ctx); err != nil { // the browser lives as long as this call's context
 		t.Fatal(err)
 	}
-	w := &walker{t: t, ctx: ctx, axe: string(axe), docs: os.Getenv("PREAVVISO_DOCS_PAGES")}
+	w := &walker{t: t, ctx: ctx, axe: axe, docs: os.Getenv("PREAVVISO_DOCS_PAGES")}
 	w.listen()
-	w.signIn(link)
-	w.trouble(sim)
-	w.find()
-	for i := range w.pages {
-		w.visit(&w.pages[i])
-	}
-	w.withoutScripts()
-	w.byKeyboard()
-	w.search()
-	w.records()
+	return w
 }
 
 // missing ends a test that lacks something: with a failure where it must be there.
