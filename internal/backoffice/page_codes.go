@@ -197,7 +197,7 @@ type platformCode struct {
 func (s *server) story(es []multe.AuditEntry) []storyRow {
 	rows := make([]storyRow, 0, len(es))
 	for _, e := range es {
-		if strings.HasPrefix(e.Action, "seen.") {
+		if strings.HasPrefix(e.Action, "seen.") || e.Action == "photo.seen" {
 			continue // who looked stands in the register
 		}
 		row := storyRow{At: e.At, Who: actorWord(e.Actor), Text: s.Sentence(e)}
