@@ -157,7 +157,9 @@ func newChaos(t *testing.T, dir string, seed uint64, pace time.Duration) *chaos 
 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	loops := slices.DeleteFunc(slices.Clone(w.core.loops), func(l *loop.Loop) bool { return l.Name() == "webhooks" }) // looks every few seconds, and here nobody listens
+	// Those that look around all the time: here nobody listens, and nobody prints.
+	idle := []string{"webhooks", "prints"}
+	loops := slices.DeleteFunc(slices.Clone(w.core.loops), func(l *loop.Loop) bool { return slices.Contains(idle, l.Name()) })
 	for _, l := range loops {
 		go func() { done <- l.Run(ctx) }()
 	}
