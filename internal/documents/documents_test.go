@@ -64,7 +64,8 @@ func TestAddRefuses(t *testing.T) {
 	}{
 		"catalogue":         {"catalogue", "catalogue: preavviso-1\n", "catalogue.invalid", "violations"},
 		"no kind":           {"songs", "la la la", "document.unknown_kind", ""},
-		"kind of others":    {"logo", "PNG", "document.unknown_kind", ""},
+		"kind of ours":      {"creditor", "{}", "document.unknown_kind", ""},
+		"logo no picture":   {"logo", "PNG", "logo.not_image", "PNG o JPEG"},
 		"empty streets":     {"streets", " \n\n", "streets.invalid", "da 1 a 20000"},
 		"long street":       {"streets", "Via Po\n" + strings.Repeat("x", 101), "streets.invalid", "riga 2"},
 		"street with a tab": {"streets", "Via\tPo", "streets.invalid", "riga 1"},
