@@ -110,12 +110,7 @@ var outcomeSigns = map[pool.Outcome]sign{
 	pool.Paid:      {"pagato senza verbale", "bad", "it-error"},
 }
 
-func outcomeSign(o pool.Outcome) sign {
-	if w, ok := outcomeSigns[o]; ok {
-		return w
-	}
-	return unknownSign(o)
-}
+func outcomeSign(o pool.Outcome) sign { return signOf(outcomeSigns, o) }
 
 // devicePage serves GET /dispositivi/:id.
 func (s *server) devicePage(c *gin.Context) {

@@ -273,11 +273,7 @@ func (s *server) flowPage(c *gin.Context) {
 		p.Next = "/flussi/" + string(f.ID) + "?dopo=" + strconv.Itoa(lines[pageSize-1].N)
 	}
 	for _, l := range lines {
-		m, ok := matchSigns[string(l.Match)]
-		if !ok {
-			m = unknownSign(l.Match)
-		}
-		p.Rows = append(p.Rows, flowLineRow{Flusso: f.ID, N: l.N, IUV: l.IUV, Amount: euro(l.Cents), Paid: l.PaidOn.Italian(), Match: m})
+		p.Rows = append(p.Rows, flowLineRow{Flusso: f.ID, N: l.N, IUV: l.IUV, Amount: euro(l.Cents), Paid: l.PaidOn.Italian(), Match: signOf(matchSigns, string(l.Match))})
 	}
 	s.render(c, http.StatusOK, "flusso.html", p)
 }

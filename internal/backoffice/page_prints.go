@@ -75,12 +75,7 @@ var printSigns = map[multe.PrintJobState]sign{
 	multe.PrintExpired:   {"file cancellato", "plain", "it-clock"},
 }
 
-func printSign(s multe.PrintJobState) sign {
-	if w, ok := printSigns[s]; ok {
-		return w
-	}
-	return unknownSign(s)
-}
+func printSign(s multe.PrintJobState) sign { return signOf(printSigns, s) }
 
 // printsPage is the jobs and the form that starts one.
 type printsPage struct {

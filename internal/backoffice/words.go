@@ -16,8 +16,13 @@ type sign struct {
 	Icon string // of the sprites
 }
 
-// unknownSign shows a state that a newer version wrote on the same store.
-func unknownSign[S ~string](s S) sign { return sign{string(s), "plain", "it-help-circle"} }
+// signOf is the sign of a state; one that a newer version wrote shows itself.
+func signOf[S ~string](signs map[S]sign, s S) sign {
+	if w, ok := signs[s]; ok {
+		return w
+	}
+	return sign{string(s), "plain", "it-help-circle"}
+}
 
 var codeSigns = map[multe.CodeState]sign{
 	multe.CodeRequested:   {"richiesto a PiemontePAY", "wait", "it-clock"},
@@ -31,12 +36,7 @@ var codeSigns = map[multe.CodeState]sign{
 	multe.CodeVoid:        {"annullato", "plain", "it-ban"},
 }
 
-func codeSign(s multe.CodeState) sign {
-	if w, ok := codeSigns[s]; ok {
-		return w
-	}
-	return unknownSign(s)
-}
+func codeSign(s multe.CodeState) sign { return signOf(codeSigns, s) }
 
 var verbaleSigns = map[multe.VerbaleState]sign{
 	multe.VerbaleIssued:    {"da registrare", "wait", "it-pencil"},
@@ -45,12 +45,7 @@ var verbaleSigns = map[multe.VerbaleState]sign{
 	multe.VerbaleCancelled: {"annullato", "plain", "it-ban"},
 }
 
-func verbaleSign(s multe.VerbaleState) sign {
-	if w, ok := verbaleSigns[s]; ok {
-		return w
-	}
-	return unknownSign(s)
-}
+func verbaleSign(s multe.VerbaleState) sign { return signOf(verbaleSigns, s) }
 
 var deviceSigns = map[multe.DeviceState]sign{
 	multe.DeviceInvited:  {"da attivare", "wait", "it-clock"},
@@ -58,12 +53,7 @@ var deviceSigns = map[multe.DeviceState]sign{
 	multe.DeviceRevoked:  {"revocato", "plain", "it-ban"},
 }
 
-func deviceSign(s multe.DeviceState) sign {
-	if w, ok := deviceSigns[s]; ok {
-		return w
-	}
-	return unknownSign(s)
-}
+func deviceSign(s multe.DeviceState) sign { return signOf(deviceSigns, s) }
 
 var messageSigns = map[multe.MessageState]sign{
 	multe.MessageNew:  {"da elaborare", "wait", "it-clock"},
@@ -71,12 +61,7 @@ var messageSigns = map[multe.MessageState]sign{
 	multe.MessageDead: {"non elaborato", "bad", "it-error"},
 }
 
-func messageSign(s multe.MessageState) sign {
-	if w, ok := messageSigns[s]; ok {
-		return w
-	}
-	return unknownSign(s)
-}
+func messageSign(s multe.MessageState) sign { return signOf(messageSigns, s) }
 
 var batchSigns = map[multe.BatchState]sign{
 	multe.BatchSealed:    {"in partenza", "wait", "it-clock"},
@@ -86,12 +71,7 @@ var batchSigns = map[multe.BatchState]sign{
 	multe.BatchAbandoned: {"riproposta", "plain", "it-refresh"},
 }
 
-func batchSign(s multe.BatchState) sign {
-	if w, ok := batchSigns[s]; ok {
-		return w
-	}
-	return unknownSign(s)
-}
+func batchSign(s multe.BatchState) sign { return signOf(batchSigns, s) }
 
 var operationWords = map[multe.Operation]string{
 	multe.OperationInsert: "richiesta di codici",

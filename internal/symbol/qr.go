@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/boombuler/barcode/utils"
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
 
 // QRSide is the side of a QR code of version 4, which the notice guide
@@ -262,27 +260,18 @@ func readQR(m *Matrix) (string, error) {
 	if m.side != QRSide {
 		return "", fmt.Errorf("%d modules", m.side)
 	}
-	grid, err := gozxing.NewSquareBitMatrix(QRSide)
-	if err != nil {
-		return "", err
-	}
-	m.Runs(func(x, y, n int) {
-		for i := range n {
-			grid.Set(x+i, y)
-		}
-	})
-	got, err := decoder.NewDecoder().DecodeWithoutHint(grid)
+	got, err := readAnyQR(m)
 	if err != nil {
 		return "", err
 	}
 	// The decoder mends errors without a word. A symbol drawn afresh from what it
 	// read tells whether it had to.
-	meant, err := QR(got.GetText())
+	meant, err := QR(got)
 	if err != nil {
 		return "", err
 	}
 	if *m != meant {
 		return "", errors.New("modules are wrong, though few enough for a reader to mend")
 	}
-	return got.GetText(), nil
+	return got, nil
 }
